@@ -9,6 +9,7 @@ the front; American names take the configured flat rate, because early exercise 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ def fit_forwards(
         rate = _rate_curve(spot, years, pairs, bounds, flat_rate)
     forward = spot * np.exp(rate * years)
     from_parity = np.zeros(len(years), dtype=bool)
-    for term, (start, stop) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for term, (start, stop) in enumerate(pairwise(bounds)):
         if start == stop:
             continue
         candidate = _parity_forward(
@@ -99,7 +100,7 @@ def _is_plausible(forward: float, spot: float, years: float) -> bool:
 def _rate_curve(spot: float, years: Floats, pairs: ParityPairs, bounds: NDArray[np.intp], flat_rate: float) -> Floats:
     """A straight line in time through the slopes of C - P, weighted by how well each expiry pins its own; flat outside."""
     at, found, weight = [], [], []
-    for term, (start, stop) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for term, (start, stop) in enumerate(pairwise(bounds)):
         if years[term] < _MIN_YEARS_FOR_RATE:
             continue
         near = np.abs(pairs.strike[start:stop] / spot - 1.0) < 0.25

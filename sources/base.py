@@ -1,0 +1,115 @@
+"""What every source of market data looks like to the rest of the house.
+
+A source answers every symbol it is asked for: with an exposure, or with a `Missing` that says why not. It raises only for
+programming errors. Sources that hold option chains implement the small synchronous `ChainReader`; `ComputedSource` makes a full
+source of one, off the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+import anyio.to_thread
+
+from exposure.snapshot import Missing, MissingReason, Mode, Provenance, Snapshot
+
+if TYPE_CHECKING:
+    from exposure.chain import Chain
+    from exposure.dealer import SymbolExposure
+
+
+@dataclass(frozen=True, slots=True)
+class ChainSnapshot:
+    """Chains of the symbols that arrived; every other symbol asked for is in `missing`."""
+
+    chains: Mapping[str, Chain]
+    missing: tuple[Missing, ...]
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """What a source can be asked. `symbols` is None where the source cannot list them; instants are UTC."""
+
+    source: str
+    mode: Mode
+    synthetic: bool
+    symbols: tuple[str, ...] | None
+    newest_quote: datetime | None
+    replay_from: datetime | None
+    replay_to: datetime | None
+    remarks: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """A place market data come from."""
+
+    async def exposures(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
+        """Exposure of each symbol: the newest there is, or as it was known at the UTC instant `at`."""
+        ...
+
+    async def status(self) -> SourceStatus:
+        """What can be asked, and how fresh it is."""
+        ...
+
+
+class ChainSource(Source, Protocol):
+    """A source that can also hand over the chains themselves."""
+
+    async def chains(self, symbols: Sequence[str], at: datetime | None) -> ChainSnapshot:
+        """Chain of each symbol, under the same rules as `exposures`."""
+        ...
+
+
+class ChainReader(Protocol):
+    """The synchronous heart of a chain source; called in a worker thread, possibly from several at once."""
+
+    def read(self, symbols: Sequence[str], at: datetime | None) -> ChainSnapshot: ...
+
+    def describe(self) -> SourceStatus: ...
+
+
+class ComputedSource:
+    """A `ChainSource` over a `ChainReader`: exposures are computed from its chains, in a worker thread."""
+
+    def __init__(self, reader: ChainReader) -> None:
+        self._reader = reader
+
+    async def chains(self, symbols: Sequence[str], at: datetime | None) -> ChainSnapshot:
+        return await anyio.to_thread.run_sync(self._reader.read, symbols, at, abandon_on_cancel=True)
+
+    async def exposures(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
+        return await anyio.to_thread.run_sync(self._measure, symbols, at, abandon_on_cancel=True)
+
+    async def status(self) -> SourceStatus:
+        return await anyio.to_thread.run_sync(self._reader.describe, abandon_on_cancel=True)
+
+    def _measure(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
+        return measured(self._reader.read(symbols, at))
+
+
+def measured(answer: ChainSnapshot) -> Snapshot:
+    """Exposures of every chain of an answer; a chain without a usable contract becomes missing."""
+    from exposure.legs import measure
+
+    exposures: dict[str, SymbolExposure] = {}
+    missing = list(answer.missing)
+    for symbol, chain in answer.chains.items():
+        if chain.coverage.used:
+            exposures[symbol] = measure(chain)
+        else:
+            missing.append(_without_contracts(symbol, chain))
+    return Snapshot(exposures, tuple(missing), answer.provenance)
+
+
+def _without_contracts(symbol: str, chain: Chain) -> Missing:
+    coverage = chain.coverage
+    if coverage.seen == 0 and not coverage.dropped:
+        detail = f"{symbol} lists {coverage.listed} contracts and none has open interest."
+        return Missing(symbol, MissingReason.NO_OPTIONS, detail)
+    reasons = ", ".join(f"{dropped.contracts} {reason.value}" for reason, dropped in coverage.dropped.items())
+    detail = f"None of the {coverage.seen} contracts of {symbol} with open interest is usable ({reasons})."
+    return Missing(symbol, MissingReason.UNUSABLE_CHAIN, detail)
