@@ -176,7 +176,7 @@ def _first_judgement(rows: QuoteRows) -> tuple[Instants, NDArray[np.int8]]:
     instants = [[to_instant(expiry_instant(root, day)) for day in rows.expiry_dates] for root in rows.roots]
     by_root_and_date = np.array(instants, dtype="datetime64[s]").reshape(len(rows.roots), len(rows.expiry_dates))
     expiry = by_root_and_date[rows.root_index, rows.expiry_index]
-    adjusted = np.array([is_adjusted_series(root) for root in rows.roots], dtype=bool)
+    adjusted = np.array([is_adjusted_series(root, rows.symbol) for root in rows.roots], dtype=bool)
     well_formed = (rows.strike > 0) & (rows.strike < _LARGEST_STRIKE)
     well_formed &= (rows.multiplier > 0) & np.isfinite(rows.multiplier)
     well_formed &= (rows.open_interest >= 0) & np.isfinite(rows.open_interest)

@@ -213,9 +213,15 @@ def asset_class(symbol: str) -> AssetClass:
     return AssetClass.ETF if symbol in ETFS else AssetClass.STOCK
 
 
-def is_adjusted_series(root: str) -> bool:
-    """True for a series adjusted for a split, merger or special dividend (`AMD1`): its deliverable is not 100 shares."""
-    return root[-1:].isdigit()
+def is_adjusted_series(root: str, symbol: str) -> bool:
+    """True for a series whose deliverable is not 100 units of `symbol`, so that its strikes mean something else.
+
+    Those are roots with a trailing digit (`AMD1`, after a split or special dividend) and, for a stock or ETF, any root but its
+    own (`MRO` listed under COP after the merger). An index may have several roots that begin with its own (SPX, SPXW).
+    """
+    own = symbol.replace(".", "")
+    standard = root.startswith(own) if symbol in INDICES else root == own
+    return root[-1:].isdigit() or not standard
 
 
 def settles_at_open(root: str) -> bool:

@@ -1,0 +1,1 @@
+"""Real option chains from files in a folder."""
