@@ -68,23 +68,21 @@ class Basket:
                     f"The weight of {symbol} is negative ({weight:g}). Weights are numbers of 0 or more; "
                     "a short position cannot be asked for here."
                 )
-        requested: dict[str, float] = {}
-        repeated: dict[str, None] = {}
+        # Scaling by a power of two is exact, and keeps sums near the ends of the float range from overflowing or vanishing.
+        exponent = math.frexp(max(given))[1]
+        requested: dict[str, list[float]] = {}
         for symbol, weight in zip(symbols, given, strict=True):
-            if symbol in requested:
-                repeated[symbol] = None
-            requested[symbol] = requested.get(symbol, 0.0) + weight
+            requested.setdefault(symbol, []).append(math.ldexp(weight, -exponent))
         if len(requested) > MAX_SYMBOLS:
             raise BasketError(
                 f"{len(requested)} distinct symbols; at most {MAX_SYMBOLS} are answered in one call. Split the basket."
             )
-        largest = max(requested.values())
-        if largest == 0.0:
-            raise BasketError("Every weight is zero. At least one weight must be above 0.")
-        # Scaling by the largest first keeps weights near the ends of the float range from overflowing or vanishing.
-        scaled = {symbol: weight / largest for symbol, weight in requested.items()}
+        scaled = {symbol: math.fsum(parts) for symbol, parts in requested.items()}
         total = math.fsum(scaled.values())
-        return Basket({symbol: weight / total for symbol, weight in scaled.items()}, tuple(repeated))
+        if total == 0.0:
+            raise BasketError("Every weight is zero. At least one weight must be above 0.")
+        merged = tuple(symbol for symbol, parts in requested.items() if len(parts) > 1)
+        return Basket({symbol: weight / total for symbol, weight in scaled.items()}, merged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +153,7 @@ def aggregate(
     ]
     if len(survivors) < len(arrived):
         raise EmptyBasketError(f"The source publishes nets under another convention than {convention.value}.")
-    missing = tuple(WeightedMissing(one, basket.weights[one.symbol]) for one in snapshot.missing)
+    missing = tuple(WeightedMissing(one, basket.weights[one.symbol]) for one in snapshot.missing if one.symbol in basket.weights)
     missing_weight = math.fsum(one.weight for one in missing)
     limits = bounds([(one.requested, one.nets) for one in survivors], missing_weight)
 
@@ -229,11 +227,13 @@ def _weighted_gex(survivors: Sequence[_Survivor], convention: SignConvention) ->
 
 
 def _pivotal(constituents: Sequence[Constituent]) -> tuple[str, ...]:
-    """A basket of one has no pivotal name: without it there is no basket whose sign could differ."""
+    """A basket with one name of weight has no pivotal name: without it there is no basket whose sign could differ."""
+    if sum(one.weight > 0.0 for one in constituents) < 2:
+        return ()
     terms = [one.weight * one.nets.gex for one in constituents]
     sign = regime(math.fsum(terms))
     return tuple(
         one.exposure.symbol
         for index, one in enumerate(constituents)
-        if len(constituents) > 1 and regime(math.fsum(terms[:index] + terms[index + 1 :])) is not sign
+        if regime(math.fsum(terms[:index] + terms[index + 1 :])) is not sign
     )

@@ -27,6 +27,8 @@ Instants = NDArray[np.datetime64]
 SECONDS_PER_YEAR = 365 * 86400
 _STRIKE_STEPS = 1 << 40
 _LARGEST_STRIKE = _STRIKE_STEPS / 1000
+# A listed volatility outside these is a placeholder, not a volatility, and would overflow the greeks.
+_LOWEST_IV, _HIGHEST_IV = 1e-4, 1e2
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def build_chain(rows: QuoteRows, *, flat_rate: float = 0.04) -> Chain:
     """The usable contracts of `rows`, with forwards, volatilities and coverage.
 
     `flat_rate` is the continuously compounded rate used where parity cannot say; see `exposure.parity`. Bad rows never fail
-    the chain: they are dropped under a `DropReason`. The result may be empty.
+    the chain: they are dropped under a `DropReason`. The result may be empty, and is where spot is not a price.
     """
     expiry, verdict = _first_judgement(rows)
     position = np.flatnonzero(verdict == _KEPT)
@@ -180,6 +182,7 @@ def _first_judgement(rows: QuoteRows) -> tuple[Instants, NDArray[np.int8]]:
     well_formed = (rows.strike > 0) & (rows.strike < _LARGEST_STRIKE)
     well_formed &= (rows.multiplier > 0) & np.isfinite(rows.multiplier)
     well_formed &= (rows.open_interest >= 0) & np.isfinite(rows.open_interest)
+    well_formed &= 0 < rows.spot < np.inf
     verdict = np.full(len(rows.strike), _KEPT, dtype=np.int8)
     verdict[expiry <= to_instant(rows.quote_time)] = _CODE[DropReason.EXPIRED]
     verdict[adjusted[rows.root_index]] = _CODE[DropReason.ADJUSTED_SERIES]
@@ -226,7 +229,7 @@ class _Listed:
 
     @property
     def two_sided(self) -> Bools:
-        return np.asarray((self.bid > 0) & (self.ask >= self.bid))
+        return np.asarray((self.bid > 0) & (self.ask >= self.bid) & np.isfinite(self.ask))
 
     @property
     def mid(self) -> Floats:
@@ -272,7 +275,7 @@ def _choose_iv(listed: _Listed, term: Indices, sides: _Sides, curve: ForwardCurv
     Both rights of a strike take the out-of-the-money side's volatility (a quote deep in the money is mostly intrinsic value and
     noise), then the other side's, then one solved from the mid of the contract's own two-sided quote.
     """
-    own = np.where(np.isfinite(listed.iv) & (listed.iv > 0), listed.iv, np.nan)
+    own = np.where((listed.iv >= _LOWEST_IV) & (listed.iv <= _HIGHEST_IV), listed.iv, np.nan)
     opposite = own[sides.other]
     forward = curve.forward[term]
     out_of_the_money = listed.is_call == (listed.strike >= forward)

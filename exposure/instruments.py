@@ -44,7 +44,7 @@ INDICES = frozenset(
 # end-of-month roots of the same index (SPXW, NDXP, RUTW) and every equity or ETF option settle on the 16:00 close.
 AM_SETTLED_ROOTS = frozenset(["SPX", "NDX", "RUT", "VIX", "VIXW", "DJX"])
 
-EUROPEAN_ROOTS = INDICES | frozenset(["SPXW", "NDXP", "RUTW", "VIXW"]) - {"OEX"}
+EUROPEAN_ROOTS = (INDICES | frozenset(["SPXW", "NDXP", "RUTW", "VIXW"])) - {"OEX"}
 
 # An ETF that is not listed here counts as a single stock; only `by_asset_class` and the overlap warning depend on it.
 ETFS = frozenset(

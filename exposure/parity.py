@@ -83,7 +83,12 @@ def fit_forwards(
 
 def _parity_forward(strike: Floats, call_minus_put: Floats, spread: Floats, growth: float) -> float:
     nearest = np.argsort(np.abs(call_minus_put), kind="stable")[:_NEAREST_PAIRS]
-    return _weighted_median(strike[nearest] + call_minus_put[nearest] * growth, 1.0 / (spread[nearest] + 0.01))
+    return _weighted_median(strike[nearest] + call_minus_put[nearest] * growth, _trust(spread[nearest]))
+
+
+def _trust(spread: Floats) -> Floats:
+    """A weight for each quote: the tighter the more, up to the median spread, so that one locked market cannot outvote the rest."""
+    return np.asarray(1.0 / (np.maximum(spread, np.median(spread)) + 0.01))
 
 
 def _weighted_median(value: Floats, weight: Floats) -> float:
@@ -107,7 +112,7 @@ def _rate_curve(spot: float, years: Floats, pairs: ParityPairs, bounds: NDArray[
         if np.count_nonzero(near) < _MIN_PAIRS_FOR_RATE:
             continue
         strike, difference = pairs.strike[start:stop][near], pairs.call_minus_put[start:stop][near]
-        slope, slope_error = _robust_slope(strike, difference, 1.0 / (pairs.spread[start:stop][near] + 0.01))
+        slope, slope_error = _robust_slope(strike, difference, _trust(pairs.spread[start:stop][near]))
         if slope >= 0.0:
             continue
         implied = -np.log(-slope) / years[term]

@@ -89,10 +89,12 @@ def judge(
     """The reliability of the weighted net GEX of one or more names.
 
     `weighted` pairs each name with its weight (>= 0). `ambiguous_below` is the flip share under which a sign is called a coin
-    flip. A name without legs makes the whole unjudgeable.
+    flip. A name without legs makes the whole unjudgeable; one without weight is not judged.
     """
     terms: list[_Term] = []
     for weight, name in weighted:
+        if weight == 0.0:
+            continue
         if not isinstance(name.measured, ComputedLegs):
             return Reliability(None, (GammaReason.LEGS_UNAVAILABLE,), None, None)
         signs = sign_pair(convention, name.asset_class, Greek.GEX)

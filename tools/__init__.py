@@ -1,0 +1,1 @@
+"""What the assistant can ask: one module a tool."""

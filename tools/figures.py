@@ -1,0 +1,62 @@
+"""How numbers are rounded in structured answers and written in text, so that both channels say the same."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import PlainSerializer
+
+from exposure.sessions import EASTERN
+
+_SCALES = ((1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1e3, "k"))
+
+
+def rounded_dollars(value: float) -> int | float:
+    """Whole dollars from $10,000 up, six significant digits below, so that a small number never becomes 0."""
+    return round(value) if abs(value) >= 1e4 else float(f"{value:.6g}") + 0.0
+
+
+def rounded_share(value: float) -> float:
+    """Six decimals: weights and shares stay exact to a ten-thousandth of a percent."""
+    return round(value, 6) + 0.0
+
+
+Dollars = Annotated[float, PlainSerializer(rounded_dollars)]
+Share = Annotated[float, PlainSerializer(rounded_share)]
+"""A fraction, 0..1 unless said otherwise."""
+
+
+def instant_text(moment: datetime) -> str:
+    """A UTC instant for structured output, to the second."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+Instant = Annotated[datetime, PlainSerializer(instant_text)]
+
+
+def money(value: float | None) -> str:
+    """Signed dollars with five significant digits at most: +192.85m, -11.03bn, +812.40, 0."""
+    if value is None:
+        return "null"
+    number = float(rounded_dollars(value))
+    for scale, unit in _SCALES:
+        # 999,995 and up would print as 1000.00k.
+        if abs(number) >= scale * 0.999995:
+            return f"{number / scale:+.2f}{unit}"
+    return f"{number:+.6g}" if number else "0"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A fraction as a percentage; a share that is small but not zero is never written as 0%."""
+    if share is None:
+        return "null"
+    text = f"{100.0 * share:.{digits}f}%"
+    if share != 0.0 and float(text[:-1]) == 0.0:
+        return f"<{10.0**-digits:g}%"
+    return text
+
+
+def eastern_clock(moment: datetime) -> str:
+    """A UTC instant as the exchange's wall clock: 2026-08-21 16:00 ET."""
+    return f"{moment.astimezone(EASTERN):%Y-%m-%d %H:%M} ET"
