@@ -1,0 +1,33 @@
+"""Every benchmark in one run, as ratios: `make bench`. Prints; fails only when two sides do not compute the same."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def main() -> None:
+    sys.path.insert(0, str(_REPOSITORY))
+    from bench import demo, files, kernel, startup
+
+    print("Start-up, spawn to tools/list, against a bare server of the same SDK (goal: at most 1.15)")
+    start = startup.compare()
+    print(f"  ratio {start.ours_over_theirs:.3f}: {start.text()}")
+
+    print("250,000 contracts to four exposures, against a naive numpy script (goal: at least 1.5 times faster)")
+    speed = kernel.compare()
+    print(f"  {speed.theirs_over_ours:.2f} times faster: {speed.text()}")
+
+    print("Demo market, warm (goal: one chain 3 ms, 50 chains 150 ms)")
+    print(f"  {demo.text()}")
+
+    data = Path(os.environ.get("DEALER_TEST_DATA", _REPOSITORY / ".." / "shared" / "data")) / "us-2026-08-21"
+    print("50 real files to the answer of one basket")
+    print(f"  {files.stages(data).text()}" if data.is_dir() else f"  skipped: {data} does not exist")
+
+
+if __name__ == "__main__":
+    main()
