@@ -1,15 +1,27 @@
-"""The one door through which tools reach market data: now is asked of the live source, then of the replay source."""
+"""The one door through which tools reach market data: now is asked of the live source, then of the replay source.
+
+A question is put to a source a few symbols at a time, so that progress can be told and a deadline gives what has arrived.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import anyio
+
+from exposure.snapshot import Missing, MissingReason, Snapshot
+
 if TYPE_CHECKING:
-    from exposure.snapshot import Snapshot
     from sources.base import Source, SourceStatus
+
+Progress = Callable[[int, int], Awaitable[None]]
+"""Told after each step: how many symbols have been asked for, and of how many."""
+
+_SYMBOLS_A_STEP = 25
+DEFAULT_DEADLINE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +33,42 @@ class MarketStatus:
 
 
 class Market:
-    """A live source and a replay source (often the same one)."""
+    """A live source and a replay source (often the same one); `deadline` is seconds for one question."""
 
-    def __init__(self, live: Source, replay: Source | None = None) -> None:
+    def __init__(self, live: Source, replay: Source | None = None, *, deadline: float = DEFAULT_DEADLINE_SECONDS) -> None:
         self._live = live
         self._replay = replay or live
+        self._deadline = deadline
 
-    async def snapshot(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
-        """Exposure of each symbol: the newest there is, or as it was known at the UTC instant `at`."""
+    async def snapshot(self, symbols: Sequence[str], at: datetime | None, progress: Progress | None = None) -> Snapshot:
+        """Exposure of each symbol: the newest there is, or as it was known at the UTC instant `at`.
+
+        Symbols that the deadline cut off are missing as `timed_out`. Raises TimeoutError when not even the first few arrived.
+        """
         source = self._live if at is None else self._replay
-        return await source.exposures(symbols, at)
+        steps = [tuple(symbols[start : start + _SYMBOLS_A_STEP]) for start in range(0, len(symbols), _SYMBOLS_A_STEP)]
+        parts: list[Snapshot] = []
+        with anyio.move_on_after(self._deadline):
+            for step in steps:
+                parts.append(await source.exposures(step, at))
+                if progress is not None:
+                    await progress(sum(map(len, steps[: len(parts)])), len(symbols))
+        if not parts:
+            raise TimeoutError
+        late = [symbol for step in steps[len(parts) :] for symbol in step]
+        sentence = f"It had not arrived after {self._deadline:g} seconds; ask again."
+        return _joined(parts, [Missing(symbol, MissingReason.TIMED_OUT, sentence) for symbol in late])
 
     async def status(self) -> MarketStatus:
+        """What can be asked, of each half."""
         live = await self._live.status()
         return MarketStatus(live, live if self._replay is self._live else await self._replay.status())
+
+
+def _joined(parts: Sequence[Snapshot], late: Sequence[Missing]) -> Snapshot:
+    notices = dict.fromkeys(notice for part in parts for notice in part.provenance.notices)
+    return Snapshot(
+        {symbol: one for part in parts for symbol, one in part.exposures.items()},
+        (*(one for part in parts for one in part.missing), *late),
+        replace(parts[0].provenance, notices=tuple(notices)),
+    )

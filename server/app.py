@@ -1,0 +1,156 @@
+"""Wiring: settings in, an MCP server with its market, tools and prompts out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.prompts import Prompt
+
+from prompts.catalogue import PROMPTS
+from server.settings import Settings, SourceName
+from server.strict import StrictServer, strict_tool
+from server.warm_up import WarmUp
+from sources.market import Market
+from tools.catalogue import TOOLS
+from tools.definition import ToolDefinition
+from tools.state import AppState
+
+if TYPE_CHECKING:
+    from exposure.snapshot import Snapshot
+    from sources.base import Source, SourceStatus
+
+NAME = "dealer-exposure"
+DISTRIBUTION = "dealer-exposure-mcp"
+
+INSTRUCTIONS = """\
+Dealer exposure of baskets of US stocks, ETFs and indices, computed from option chains: net gamma (GEX), delta (DEX), \
+vanna (VEX) and charm (CHEX) exposure in dollars, now or at a past minute.
+
+Which tool: `basket_exposure` for one name or a weighted basket of up to 50; `data_status` for what can be asked (source, \
+symbols, dates, freshness) and for a self-check.
+
+Reading an answer:
+- `headline` says first what limits the answer. Answers can be partial: `missing` names what did not arrive and why, \
+`weight_coverage` is the share of the weight that did, `bounds` how far the missing part could move the result. Null means not \
+known, never zero.
+- `regime` is only the sign of net GEX. `dealer_gamma` says whether that sign survives other assumptions: `long_gamma`, \
+`short_gamma` or `ambiguous`. Who holds which side of the open interest is an assumption (`convention`), not an observation.
+- `warnings` belong to the numbers beside them.
+- `as_of` is when the data are from. `at` (US Eastern, for example 2024-06-05T10:30) replays a past minute with what was known \
+then.
+- The default source is a SYNTHETIC demo market: plausible, deterministic, and not market data (`synthetic: true`).
+
+The tools describe positioning. They read only, and recommend no trade.
+"""
+
+
+def now() -> datetime:
+    """The present as a UTC instant."""
+    return datetime.now(UTC)
+
+
+class _LazySource:
+    """A source that is built when it is first asked, in a worker thread, because building it imports numpy and its reader."""
+
+    def __init__(self, build: Callable[[], Source]) -> None:
+        self._build = build
+        self._lock = threading.Lock()
+        self._built: Source | None = None
+
+    def source(self) -> Source:
+        """The source itself; the first call builds it. Safe to call from several threads."""
+        with self._lock:
+            if self._built is None:
+                self._built = self._build()
+            return self._built
+
+    async def exposures(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
+        return await (await self._ready()).exposures(symbols, at)
+
+    async def status(self) -> SourceStatus:
+        return await (await self._ready()).status()
+
+    async def _ready(self) -> Source:
+        if self._built is not None:
+            return self._built
+        return await anyio.to_thread.run_sync(self.source, abandon_on_cancel=True)
+
+
+def build_market(settings: Settings, clock: Callable[[], datetime] = now) -> Market:
+    """The market the settings choose. Nothing is read or imported before the first question."""
+    return Market(_LazySource(lambda: _build_source(settings, clock)))
+
+
+def _build_source(settings: Settings, clock: Callable[[], datetime]) -> Source:
+    from sources.base import ComputedSource
+
+    if settings.source is SourceName.FILES:
+        from sources.files.reader import FilesReader
+
+        assert settings.files_dir is not None  # Settings refuses the source `files` without it
+        staleness = timedelta(days=settings.staleness_days)
+        return ComputedSource(FilesReader(settings.files_dir, flat_rate=settings.flat_rate, staleness=staleness))
+    from sources.demo.reader import DemoReader
+
+    return ComputedSource(DemoReader(clock))
+
+
+def build_server(
+    settings: Settings,
+    *,
+    market: Market | None = None,
+    clock: Callable[[], datetime] = now,
+    tools: Sequence[ToolDefinition] = TOOLS,
+    warm_up: bool = False,
+) -> StrictServer:
+    """An MCP server ready to run. `warm_up` is for a process that serves one host over stdio."""
+    state = AppState(
+        market=market or build_market(settings, clock),
+        clock=clock,
+        convention=settings.convention,
+        ambiguous_below=settings.ambiguous_below,
+        staleness=timedelta(days=settings.staleness_days),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
+        yield state
+
+    server = StrictServer(
+        NAME,
+        tools=[strict_tool(definition) for definition in tools],
+        tool_timeout_seconds=settings.tool_timeout_seconds,
+        title="Dealer exposure",
+        instructions=INSTRUCTIONS,
+        version=version(DISTRIBUTION),
+        log_level=settings.log_level.value,
+        lifespan=lifespan,
+        subscriptions=False,
+        middleware=[WarmUp(partial(_import_what_questions_need, settings.source))] if warm_up else [],
+    )
+    for prompt in PROMPTS:
+        server.add_prompt(
+            Prompt.from_function(prompt.function, name=prompt.name, title=prompt.title, description=prompt.description)
+        )
+    return server
+
+
+def _import_what_questions_need(source: SourceName) -> None:
+    """What `_build_source` and the first exposure would otherwise import while somebody waits."""
+    import numpy  # noqa: F401
+
+    import exposure.basket
+    import exposure.legs  # noqa: F401
+
+    if source is SourceName.FILES:
+        import sources.files.reader
+    else:
+        import sources.demo.reader  # noqa: F401

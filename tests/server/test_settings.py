@@ -1,0 +1,125 @@
+"""Settings: where they come from, and what is said about one that cannot be used."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from exposure.dealer import SignConvention
+from server.settings import LogLevel, Settings, SettingsError, SourceName, secrets, settings_table, unknown_variables
+
+
+@pytest.fixture(autouse=True)
+def _no_variables_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("DEALER_EXPOSURE_", "FLASHALPHA_")):
+            monkeypatch.delenv(name)
+
+
+def test_the_defaults_are_those_of_the_design() -> None:
+    settings = Settings.load()
+    assert settings.source is SourceName.DEMO
+    assert settings.files_dir is None
+    assert settings.convention is SignConvention.STREET
+    assert settings.flat_rate == 0.04
+    assert settings.ambiguous_below == 0.05
+    assert settings.staleness_days == 5
+    assert settings.tool_timeout_seconds == 25
+    assert settings.log_level is LogLevel.WARNING
+    assert settings.log_format == "text"
+    assert settings.changed() == {}
+
+
+def test_a_flag_wins_over_the_environment_and_case_is_forgiven(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEALER_EXPOSURE_CONVENTION", "Dealers_Short_All")
+    monkeypatch.setenv("DEALER_EXPOSURE_LOG_LEVEL", "debug")
+    monkeypatch.setenv("DEALER_EXPOSURE_FLAT_RATE", "0.01")
+    settings = Settings.load({"flat_rate": "0.02"})
+    assert settings.flat_rate == 0.02
+    assert settings.convention is SignConvention.SHORT_ALL
+    assert settings.log_level is LogLevel.DEBUG
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEALER_EXPOSURE_SOURCE", "")
+    assert Settings.load().source is SourceName.DEMO
+
+
+def test_a_folder_is_expanded_and_written_out_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    settings = Settings.load({"source": "files", "files_dir": "~/chains"})
+    assert settings.files_dir == tmp_path / "chains"
+    monkeypatch.chdir(tmp_path)
+    relative = Settings.load({"source": "files", "files_dir": "chains"})
+    assert relative.changed() == {
+        "DEALER_EXPOSURE_SOURCE": "files",
+        "DEALER_EXPOSURE_FILES_DIR": str(tmp_path / "chains"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("SOURCE", "dmeo", "DEALER_EXPOSURE_SOURCE is 'dmeo'; allowed is demo, files. Did you mean demo?"),
+        ("SOURCE", "xyz", "DEALER_EXPOSURE_SOURCE is 'xyz'; allowed is demo, files."),
+        (
+            "SOURCE",
+            "files",
+            "DEALER_EXPOSURE_FILES_DIR is not set, but the source `files` needs the folder that holds your chain files. "
+            "Set DEALER_EXPOSURE_FILES_DIR or give --files-dir.",
+        ),
+        ("CONVENTION", "steet", "DEALER_EXPOSURE_CONVENTION is 'steet'; allowed is street, dealers_long_calls_short_puts,"),
+        ("FLAT_RATE", "4%", "DEALER_EXPOSURE_FLAT_RATE is '4%'; allowed is a number from -0.05 to 0.5."),
+        ("FLAT_RATE", "4", "DEALER_EXPOSURE_FLAT_RATE is '4'; allowed is a number from -0.05 to 0.5."),
+        ("FLAT_RATE", "nan", "DEALER_EXPOSURE_FLAT_RATE is 'nan'; allowed is a number from -0.05 to 0.5."),
+        ("AMBIGUOUS_BELOW", "-1", "DEALER_EXPOSURE_AMBIGUOUS_BELOW is '-1'; allowed is a number from 0 to 0.5."),
+        ("STALENESS_DAYS", "0", "DEALER_EXPOSURE_STALENESS_DAYS is '0'; allowed is a number above 0 to 366."),
+        ("TOOL_TIMEOUT_SECONDS", "inf", "DEALER_EXPOSURE_TOOL_TIMEOUT_SECONDS is 'inf'; allowed is a number above 0 to 55."),
+        ("LOG_LEVEL", "warn", "DEALER_EXPOSURE_LOG_LEVEL is 'WARN'; allowed is DEBUG, INFO, WARNING, ERROR, CRITICAL."),
+        ("LOG_FORMAT", "xml", "DEALER_EXPOSURE_LOG_FORMAT is 'xml'; allowed is text, json."),
+    ],
+)
+def test_a_wrong_value_becomes_one_sentence(monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str) -> None:
+    monkeypatch.setenv(f"DEALER_EXPOSURE_{name}", value)
+    with pytest.raises(SettingsError) as caught:
+        Settings.load()
+    assert str(caught.value).startswith(sentence)
+    assert "\n" not in str(caught.value)
+    assert "pydantic" not in str(caught.value)
+
+
+def test_a_wrong_flag_is_called_by_its_flag() -> None:
+    with pytest.raises(SettingsError, match=r"^--flat-rate is 'x'; allowed is a number from -0.05 to 0.5\.$"):
+        Settings.load({"flat_rate": "x"})
+
+
+def test_two_wrong_values_are_two_sentences() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"flat_rate": "x", "log_format": "y"})
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_a_variable_nobody_knows_is_named_with_the_nearest_but_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEALER_EXPOSURE_SORCE", "value-of-it")
+    monkeypatch.setenv("DEALER_EXPOSURE_ZZZZZZZ_QQQQ", "value-of-it")
+    near, far = unknown_variables()
+    assert near == "DEALER_EXPOSURE_SORCE is not a setting of this server and is ignored. Did you mean DEALER_EXPOSURE_SOURCE?"
+    assert "Known settings: DEALER_EXPOSURE_SOURCE, " in far
+    assert "value-of-it" not in near + far
+
+
+def test_secrets_are_the_values_of_variables_that_hold_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEALER_EXPOSURE_FLASHALPHA_API_KEY", "one")
+    monkeypatch.setenv("FLASHALPHA_TOKEN", "two")
+    monkeypatch.setenv("DEALER_EXPOSURE_SOURCE", "demo")
+    assert sorted(secrets()) == ["one", "two"]
+
+
+def test_the_table_names_every_setting_with_its_default_and_meaning() -> None:
+    table = settings_table()
+    assert len(table.splitlines()) == len(Settings.model_fields) + 2
+    assert "| `DEALER_EXPOSURE_FLAT_RATE` | `0.04` | a number from -0.05 to 0.5 | Interest rate a year" in table
+    assert "| `DEALER_EXPOSURE_SOURCE` | `demo` | `demo`, `files` |" in table
