@@ -86,7 +86,7 @@ class _LazySource:
 
 def build_market(settings: Settings, clock: Callable[[], datetime] = now) -> Market:
     """The market the settings choose. Nothing is read or imported before the first question."""
-    return Market(_LazySource(lambda: _build_source(settings, clock)))
+    return Market(_LazySource(lambda: _build_source(settings, clock)), deadline=0.8 * settings.tool_timeout_seconds)
 
 
 def _build_source(settings: Settings, clock: Callable[[], datetime]) -> Source:

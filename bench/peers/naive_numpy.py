@@ -19,7 +19,7 @@ def four_exposures(
     dividend_yield: Floats,
     iv: Floats,
     shares: Floats,
-) -> dict[str, Floats]:
+) -> dict[str, NDArray[np.generic]]:
     """Exposure by (symbol, right) as arrays of shape (symbols * 2,), calls before puts; all inputs of shape (contracts,)."""
     discount = np.exp(-dividend_yield * years)
     d1 = (np.log(spot / strike) + (rate - dividend_yield + 0.5 * iv**2) * years) / (iv * np.sqrt(years))
