@@ -212,7 +212,7 @@ def _constituent(
         exposure=one.exposure,
         weight=one.weight,
         nets=one.nets,
-        contribution_pct=100.0 * abs(weighted) / gross_gex if gross_gex > 0 else 0.0,
+        contribution_pct=100.0 * (abs(weighted) / gross_gex) if gross_gex > 0 else 0.0,
         signed_share=weighted / net_gex if abs(net_gex) >= _SIGNED_SHARE_FLOOR * gross_gex > 0 else None,
         regime=regime(one.nets.gex),
         reliability=judge([(1.0, one.exposure)], convention, missing_could_flip=False, ambiguous_below=ambiguous_below),

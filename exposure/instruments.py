@@ -219,8 +219,8 @@ def is_adjusted_series(root: str, symbol: str) -> bool:
     Those are roots with a trailing digit (`AMD1`, after a split or special dividend) and, for a stock or ETF, any root but its
     own (`MRO` listed under COP after the merger). An index may have several roots that begin with its own (SPX, SPXW).
     """
-    own = symbol.replace(".", "")
-    standard = root.startswith(own) if symbol in INDICES else root == own
+    own, spelled = symbol.replace(".", ""), root.replace(".", "")
+    standard = spelled.startswith(own) if symbol in INDICES else spelled == own
     return root[-1:].isdigit() or not standard
 
 

@@ -87,7 +87,7 @@ def _parity_forward(strike: Floats, call_minus_put: Floats, spread: Floats, grow
 
 
 def _trust(spread: Floats) -> Floats:
-    """A weight for each quote: the tighter the more, up to the median spread, so that one locked market cannot outvote the rest."""
+    """A weight for each quote: tighter is more, up to the median spread, so that one locked market cannot outvote the rest."""
     return np.asarray(1.0 / (np.maximum(spread, np.median(spread)) + 0.01))
 
 
