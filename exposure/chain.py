@@ -124,13 +124,8 @@ def build_chain(rows: QuoteRows, *, flat_rate: float = 0.04) -> Chain:
     """
     expiry, verdict = _first_judgement(rows)
     position = np.flatnonzero(verdict == _KEPT)
-    key = _contract_key(expiry[position], rows.is_call[position], rows.strike[position])
-    order = np.argsort(key, kind="stable")
-    position, key = position[order], key[order]
-    repeated = np.zeros(len(key), dtype=bool)
-    repeated[1:] = key[1:] == key[:-1]
-    verdict[position[repeated]] = _CODE[DropReason.DUPLICATE]
-    position = position[~repeated]
+    position, repeated = _sorted_and_repeated(rows, expiry, position)
+    verdict[repeated] = _CODE[DropReason.DUPLICATE]
 
     listed = _Listed.take(rows, expiry, position)
     instants = np.unique(listed.expiry)
@@ -188,6 +183,21 @@ def _first_judgement(rows: QuoteRows) -> tuple[Instants, NDArray[np.int8]]:
     verdict[adjusted[rows.root_index]] = _CODE[DropReason.ADJUSTED_SERIES]
     verdict[~well_formed] = _CODE[DropReason.BAD_ROW]
     return expiry, verdict
+
+
+def _sorted_and_repeated(
+    rows: QuoteRows, expiry: Instants, position: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Positions in chain order, one a contract, and those of the rows that list a contract again.
+
+    Of several rows for one contract the one with the most open interest counts, wherever it stands.
+    """
+    key = _contract_key(expiry[position], rows.is_call[position], rows.strike[position])
+    order = np.argsort(key, kind="stable")
+    if np.any(np.diff(key[order]) == 0):
+        order = np.lexsort((-rows.open_interest[position], key))
+    again = np.diff(key[order], prepend=-1) == 0
+    return position[order[~again]], position[order[again]]
 
 
 def _contract_key(expiry: Instants, is_call: Bools, strike: Floats) -> Indices:
@@ -281,29 +291,39 @@ def _choose_iv(listed: _Listed, term: Indices, sides: _Sides, curve: ForwardCurv
     out_of_the_money = listed.is_call == (listed.strike >= forward)
     preferred = np.where(out_of_the_money, own, opposite)
     iv = np.where(np.isfinite(preferred), preferred, np.where(out_of_the_money, opposite, own))
-    unsolved = np.flatnonzero(~np.isfinite(iv) & listed.two_sided & (listed.open_interest > 0))
+    unsolved = np.flatnonzero(~np.isfinite(iv) & (listed.open_interest > 0))
     if len(unsolved):
-        iv[unsolved] = implied_volatility(
-            listed.mid[unsolved],
-            forward[unsolved],
-            listed.strike[unsolved],
-            curve.years[term[unsolved]],
-            curve.rate[term[unsolved]],
-            listed.is_call[unsolved],
-        )
+        iv[unsolved] = _solved_iv(listed, term, sides, curve, unsolved)
     return iv
 
 
+def _solved_iv(listed: _Listed, term: Indices, sides: _Sides, curve: ForwardCurve, unsolved: NDArray[np.intp]) -> Floats:
+    """Volatility from a mid: the out-of-the-money side's where it has a two-sided quote, else the contract's own; or NaN."""
+    other = sides.other[unsolved]
+    in_the_money = listed.is_call[unsolved] != (listed.strike[unsolved] >= curve.forward[term[unsolved]])
+    quoted = np.where(in_the_money & listed.two_sided[other], other, unsolved)
+    solved = implied_volatility(
+        listed.mid[quoted],
+        curve.forward[term[quoted]],
+        listed.strike[quoted],
+        curve.years[term[quoted]],
+        curve.rate[term[quoted]],
+        listed.is_call[quoted],
+    )
+    return np.where(listed.two_sided[quoted], solved, np.nan)
+
+
 def _coverage(rows: QuoteRows, verdict: NDArray[np.int8], used: Floats, from_parity: Bools) -> Coverage:
-    open_interest = np.where(np.isfinite(rows.open_interest), np.maximum(rows.open_interest, 0.0), 0.0)
-    dropped = {
-        reason: Dropped(int(np.count_nonzero(hit)), float(open_interest[hit].sum()))
-        for reason in _DROP_REASONS
-        if (hit := (verdict == _CODE[reason]) & ((open_interest > 0) | (reason is DropReason.BAD_ROW))).any()
-    }
-    if rows.unreadable:
-        known = dropped.get(DropReason.BAD_ROW, Dropped(0, 0.0))
-        dropped[DropReason.BAD_ROW] = Dropped(known.contracts + rows.unreadable, known.open_interest)
+    known = np.isfinite(rows.open_interest) & (rows.open_interest >= 0)
+    open_interest = np.where(known, rows.open_interest, 0.0)
+    dropped = {}
+    for reason in _DROP_REASONS:
+        is_bad = reason is DropReason.BAD_ROW
+        hit = (verdict == _CODE[reason]) & ((open_interest > 0) | is_bad)
+        contracts = int(np.count_nonzero(hit)) + (rows.unreadable if is_bad else 0)
+        if contracts:
+            told = bool(known[hit].all()) and not (is_bad and rows.unreadable)
+            dropped[reason] = Dropped(contracts, float(open_interest[hit].sum()) if told else None)
     total = float(used.sum())
     parity_share = float(used[from_parity].sum()) / total if total > 0 else float(from_parity.any())
     return Coverage(

@@ -14,6 +14,8 @@ for single stocks.
 
 from __future__ import annotations
 
+import bisect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -179,8 +181,10 @@ class DropReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
+    """Contracts left out, and their open interest; None where a row does not say how much that was."""
+
     contracts: int
-    open_interest: float
+    open_interest: float | None
 
 
 class ForwardBasis(StrEnum):
@@ -217,6 +221,33 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class AtTheMoneyCurve:
+    """At-the-money-forward volatility of each expiry: years ascending, a fraction or None where strikes are lacking."""
+
+    years: tuple[float, ...]
+    iv: tuple[float | None, ...]
+
+    def at(self, tenor_days: float = 30.0) -> float | None:
+        """Volatility at one tenor, linear in total variance between the two expiries around it.
+
+        A tenor before the first expiry takes the first expiry's; None after the last, or where an expiry beside it has none.
+        """
+        tenor = tenor_days / 365.0
+        after = bisect.bisect_left(self.years, tenor)
+        if after == len(self.years):
+            return None
+        later = self.iv[after]
+        if after == 0 or self.years[after] == tenor:
+            return later
+        sooner = self.iv[after - 1]
+        if later is None or sooner is None:
+            return None
+        start, stop = self.years[after - 1], self.years[after]
+        share = (tenor - start) / (stop - start)
+        return math.sqrt(((1.0 - share) * sooner**2 * start + share * later**2 * stop) / tenor)
+
+
+@dataclass(frozen=True, slots=True)
 class SymbolExposure:
     """One symbol's dealer exposure at one instant, and what it was made of."""
 
@@ -226,9 +257,12 @@ class SymbolExposure:
     measured: ComputedLegs | PublishedNets
     quote_time: datetime
     oi_date: date | None
-    atm_iv: float | None
-    """At-the-money implied volatility at 30 days, a fraction; None where the chain does not bracket it."""
+    at_the_money: AtTheMoneyCurve | None
     coverage: Coverage | None
+
+    def atm_iv(self, tenor_days: float = 30.0) -> float | None:
+        """At-the-money volatility at a tenor, a fraction; None where the chain does not bracket it."""
+        return self.at_the_money.at(tenor_days) if self.at_the_money else None
 
     def net(self, greek: Greek, convention: SignConvention) -> float | None:
         """Net dollar exposure, or None when a vendor's published net cannot be expressed in this convention."""

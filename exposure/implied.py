@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from exposure.dealer import AtTheMoneyCurve
 from exposure.greeks import Bools, Floats, bell, normal_cdf
 
 if TYPE_CHECKING:
@@ -59,36 +61,31 @@ def _solve(target: Floats, forward: Floats, strike: Floats) -> Floats:
     return np.where(at_the_edge, np.nan, deviation)
 
 
-def at_the_money_iv(chain: Chain, tenor_days: float = 30.0) -> float | None:
-    """At-the-money-forward volatility at one tenor, a fraction, or None where the chain does not bracket it.
+def at_the_money_curve(chain: Chain) -> AtTheMoneyCurve:
+    """Volatility of each expiry at its forward: linear between the call at or above it and the put below it.
 
-    Linear in total variance between the two expiries around the tenor, linear in volatility between the two strikes around each
-    forward, out-of-the-money side. A tenor before the first expiry takes the first expiry's volatility.
+    Both are out of the money, where a quote is volatility and little else. None where an expiry lacks one of them.
     """
-    years = chain.curve.years
-    tenor = tenor_days / 365.0
-    after = int(np.searchsorted(years, tenor))
-    if after == len(years):
-        return None
-    later = _term_iv(chain, after)
-    if after == 0 or years[after] == tenor:
-        return later
-    sooner = _term_iv(chain, after - 1)
-    if later is None or sooner is None:
-        return later if sooner is None else None
-    share = (tenor - years[after - 1]) / (years[after] - years[after - 1])
-    variance = (1.0 - share) * sooner**2 * years[after - 1] + share * later**2 * years[after]
-    return float(np.sqrt(variance / tenor))
+    forward = chain.curve.forward
+    terms = np.arange(len(forward))
+    calls, puts = np.flatnonzero(chain.is_call), np.flatnonzero(~chain.is_call)
+    # Within one right a chain is sorted by (expiry, strike), so one search over this pair finds every expiry's neighbour.
+    above = _first_at_or_above(chain.term[calls], chain.strike[calls], terms, forward)
+    below = _first_at_or_above(chain.term[puts], chain.strike[puts], terms, forward) - 1
+    curve: list[float | None] = []
+    for term, upper, lower in zip(terms.tolist(), above.tolist(), below.tolist(), strict=True):
+        call = calls[upper] if upper < len(calls) and chain.term[calls[upper]] == term else None
+        put = puts[lower] if lower >= 0 and chain.term[puts[lower]] == term else None
+        curve.append(None if call is None or put is None else _between(chain, int(put), int(call), float(forward[term])))
+    return AtTheMoneyCurve(tuple(chain.curve.years.tolist()), tuple(curve))
 
 
-def _term_iv(chain: Chain, term: int) -> float | None:
-    """Volatility of one expiry at its forward, from the strikes on either side; None where one side is empty."""
-    start, stop = np.searchsorted(chain.term, [term, term + 1])
-    forward = float(chain.curve.forward[term])
-    strike, is_call, iv = chain.strike[start:stop], chain.is_call[start:stop], chain.iv[start:stop]
-    above, below = is_call & (strike >= forward), ~is_call & (strike < forward)
-    if not above.any() or not below.any():
-        return None
-    upper, lower = int(np.flatnonzero(above)[0]), int(np.flatnonzero(below)[-1])
-    share = (forward - strike[lower]) / (strike[upper] - strike[lower])
-    return float((1.0 - share) * iv[lower] + share * iv[upper])
+def _first_at_or_above(term: NDArray[np.int64], strike: Floats, terms: NDArray[np.intp], level: Floats) -> NDArray[np.intp]:
+    """For each of `terms`, where in the columns sorted by (term, strike) the first strike at or above its level would stand."""
+    beyond = 1.0 + 2.0 * max(float(strike.max(initial=0.0)), float(level.max(initial=0.0)))
+    return np.searchsorted(term * beyond + strike, terms * beyond + level)
+
+
+def _between(chain: Chain, put: int, call: int, forward: float) -> float:
+    share = (forward - chain.strike[put]) / (chain.strike[call] - chain.strike[put])
+    return float((1.0 - share) * chain.iv[put] + share * chain.iv[call])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from exposure.chain import Chain
 from exposure.dealer import ComputedLegs, FourLegs, Legs, SymbolExposure
 from exposure.greeks import Bools, Floats, bell, normal_cdf
-from exposure.implied import at_the_money_iv
+from exposure.implied import at_the_money_curve
 
 _INVERSE_SQRT_2PI = 0.3989422804014327
 
@@ -31,7 +31,7 @@ def measure(chain: Chain) -> SymbolExposure:
         measured=ComputedLegs(total=_legs(parts, everything), same_day=_legs(parts, chain.curve.same_day[parts.term])),
         quote_time=chain.quote_time,
         oi_date=chain.oi_date,
-        atm_iv=at_the_money_iv(chain),
+        at_the_money=at_the_money_curve(chain),
         coverage=chain.coverage,
     )
 

@@ -27,6 +27,8 @@ from exposure.dealer import (
     sign_pair,
 )
 
+_ROUNDING = 1e-12
+
 
 class Regime(StrEnum):
     """The sign of net GEX, whatever it is worth; zero counts as positive (the FlashAlpha basket rule)."""
@@ -112,7 +114,8 @@ def judge(
     if flip_share is not None and flip_share < ambiguous_below:
         reasons.append(GammaReason.NEAR_COIN_FLIP)
     without_same_day = math.fsum(term.weight * term.later.net(term.signs) for term in terms)
-    if net * without_same_day < 0.0:
+    # What is left after subtracting nearly all is rounding, and has no sign.
+    if net * without_same_day < 0.0 and abs(without_same_day) > _ROUNDING * dominant:
         reasons.append(GammaReason.SAME_DAY_DECIDES)
     if missing_could_flip:
         reasons.append(GammaReason.MISSING_COULD_FLIP)

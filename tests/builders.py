@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 
 from exposure.chain import Chain, QuoteRows, build_chain
-from exposure.dealer import ComputedLegs, FourLegs, Legs, Nets, PublishedNets, SignConvention, SymbolExposure
+from exposure.dealer import AtTheMoneyCurve, ComputedLegs, FourLegs, Legs, Nets, PublishedNets, SignConvention, SymbolExposure
 from exposure.greeks import greeks
 from exposure.instruments import asset_class
 from exposure.snapshot import Missing, MissingReason, Mode, Provenance, Snapshot
@@ -157,7 +157,7 @@ def an_exposure(
         measured=ComputedLegs(total, same_day),
         quote_time=quote_time,
         oi_date=OI_DATE,
-        atm_iv=atm_iv,
+        at_the_money=None if atm_iv is None else AtTheMoneyCurve((30 / 365,), (atm_iv,)),
         coverage=None,
     )
 
@@ -181,7 +181,7 @@ def a_vendor_row(
         measured=PublishedNets(Nets(gex, dex, vex, chex), convention),
         quote_time=quote_time,
         oi_date=None,
-        atm_iv=None,
+        at_the_money=None,
         coverage=None,
     )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from exposure.basket import Basket, BasketExposure, Constituent, EmptyBasketError, aggregate
 from exposure.dealer import (
@@ -50,8 +52,8 @@ from tools.definition import ToolDefinition
 from tools.figures import Dollars, Instant, Share, eastern_clock, money, percent
 from tools.state import AppState
 
-_LARGEST_SHOWN = 10
-_PIVOTAL_SHOWN = 6
+_NAMES_IN_A_WARNING = 3
+_FUNDS_IN_WARNINGS = 2
 _THIN_COVERAGE = 0.9
 _READING = "A weighted mean of the whole market's dealer exposure: a reading, not a hedge, and not your own gamma."
 
@@ -76,10 +78,19 @@ async def basket_exposure(
             chosen_convention(convention, state.convention),
             ambiguous_below=state.ambiguous_below,
         )
-    except EmptyBasketError:
-        raise nothing_arrived(snapshot.missing) from None
-    answer = _answer(asked, snapshot, result, replay.notices if replay else (), full=detail == "full")
-    return tool_result(_text(answer), _structured(answer, full=detail == "full"))
+    except EmptyBasketError as problem:
+        why = str(problem) if snapshot.exposures else "No name of the basket could be answered."
+        raise nothing_arrived(snapshot.missing, why) from None
+    read = replay.notices if replay else ()
+    if detail == "full":
+        answer = _answer(asked, snapshot, result, read, None)
+        return tool_result(_text(answer), _structured(answer, full=True))
+    for room in _ROOMS:
+        answer = _answer(asked, snapshot, result, read, room)
+        structured = _structured(answer, full=False)
+        if len(json.dumps(structured, separators=(",", ":"))) <= _DEFAULT_ANSWER_CHARACTERS:
+            break
+    return tool_result(_text(answer), structured)
 
 
 TOOL = ToolDefinition(
@@ -122,7 +133,7 @@ class ConstituentDetail(BaseModel):
     contracts_seen: int | None
     contracts_used: int | None
     open_interest_used: Share | None
-    dropped_open_interest: dict[DropReason, Share]
+    dropped_open_interest: dict[DropReason, Share | None]
     forward_basis: ForwardBasis | None
 
 
@@ -137,7 +148,9 @@ class ConstituentRow(BaseModel):
     contribution_pct: float
     regime: Regime
     dealer_gamma: DealerGamma | None
-    detail: ConstituentDetail | None = None
+    detail: Annotated[ConstituentDetail | None, WithJsonSchema({"type": ["object", "null"]})] = Field(
+        None, description="With detail=full: legs, flip share, reasons, ATM IV, times, coverage"
+    )
 
 
 class RestOfBasket(BaseModel):
@@ -169,7 +182,7 @@ class BasketCoverage(BaseModel):
     contracts_seen: int
     contracts_used: int
     open_interest_used: Share | None
-    dropped_open_interest: dict[DropReason, Share]
+    dropped_open_interest: dict[DropReason, Share | None]
 
 
 class BasketAnswer(Answer):
@@ -196,8 +209,35 @@ class BasketAnswer(Answer):
     rest: RestOfBasket | None
 
 
-def _answer(asked: Basket, snapshot: Snapshot, result: BasketExposure, read: Sequence[Notice], *, full: bool) -> BasketAnswer:
-    shown = _shown(result, full=full)
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How much a default answer lists: the largest names, pivotal ones after them, and details of missing names."""
+
+    largest: int
+    pivotal: int
+    details: int
+
+
+_DEFAULT_ANSWER_CHARACTERS = 5_900
+# From the usual to the shortest; the first that keeps the answer within its budget is given.
+_ROOMS = (
+    _Room(10, 6, 50),
+    _Room(10, 6, 3),
+    _Room(10, 3, 3),
+    _Room(10, 0, 3),
+    _Room(7, 0, 3),
+    _Room(5, 0, 1),
+    _Room(3, 0, 0),
+    _Room(1, 0, 0),
+)
+
+
+def _answer(
+    asked: Basket, snapshot: Snapshot, result: BasketExposure, read: Sequence[Notice], room: _Room | None
+) -> BasketAnswer:
+    """The answer with everything listed, or with what fits into `room`."""
+    full = room is None
+    shown = _shown(result, room)
     common = common_fields(snapshot, result.convention, result.missing, result.weight_coverage)
     draft = BasketAnswer(
         **common,
@@ -223,19 +263,22 @@ def _answer(asked: Basket, snapshot: Snapshot, result: BasketExposure, read: Seq
         constituents=[_row(one, full=full) for one in shown],
         rest=_rest(result.constituents[:0] if full else [one for one in result.constituents if one not in shown]),
     )
+    for one in draft.missing[room.details if room else len(draft.missing) :]:
+        one.detail = None
     opening = coverage_sentence(len(asked.weights), draft.missing, draft.weight_coverage, synthetic=draft.synthetic)
     verdict = draft.dealer_gamma.value if draft.dealer_gamma else "not judged"
     subject = "Net GEX" if len(asked.weights) > 1 else f"{next(iter(asked.weights))} net GEX"
-    headline = f"{opening} {subject} {money(draft.aggregate.net_gex)} per 1% move, dealer gamma {verdict}.".strip()
+    reading = f"{money(draft.aggregate.net_gex)} per 1% move as of {eastern_clock(draft.as_of)}, dealer gamma {verdict}."
+    headline = f"{opening} {subject} {reading}".strip()
     return draft.model_copy(update={"headline": headline})
 
 
-def _shown(result: BasketExposure, *, full: bool) -> list[Constituent]:
-    """All names, or the ten largest and the pivotal ones after them, as many as keep the answer short."""
-    if full:
+def _shown(result: BasketExposure, room: _Room | None) -> list[Constituent]:
+    """All names, or the largest and the pivotal ones after them, as many as there is room for."""
+    if room is None:
         return list(result.constituents)
-    others = [one for one in result.constituents[_LARGEST_SHOWN:] if one.exposure.symbol in result.pivotal]
-    return [*result.constituents[:_LARGEST_SHOWN], *others[:_PIVOTAL_SHOWN]]
+    others = [one for one in result.constituents[room.largest :] if one.exposure.symbol in result.pivotal]
+    return [*result.constituents[: room.largest], *others[: room.pivotal]]
 
 
 def _row(one: Constituent, *, full: bool) -> ConstituentRow:
@@ -260,7 +303,7 @@ def _detail(one: Constituent) -> ConstituentDetail:
         signed_share=None if one.signed_share is None else round(one.signed_share, 6),
         flip_share=one.reliability.flip_share,
         dealer_gamma_reasons=list(one.reliability.reasons),
-        atm_iv=exposure.atm_iv,
+        atm_iv=exposure.atm_iv(),
         quote_time=exposure.quote_time,
         oi_date=exposure.oi_date,
         contracts_seen=coverage.contracts_seen if coverage else None,
@@ -306,15 +349,16 @@ def _coverage(each: Sequence[Coverage | None]) -> BasketCoverage | None:
     if not known:
         return None
     seen = sum(one.open_interest_seen for one in known)
-    dropped: dict[DropReason, float] = {}
+    dropped: dict[DropReason, float | None] = {}
     for one in known:
         for reason, lost in one.dropped.items():
-            dropped[reason] = dropped.get(reason, 0.0) + lost.open_interest
+            before = dropped.get(reason, 0.0)
+            dropped[reason] = None if before is None or lost.open_interest is None else before + lost.open_interest
     return BasketCoverage(
         contracts_seen=sum(one.seen for one in known),
         contracts_used=sum(one.used for one in known),
         open_interest_used=sum(one.open_interest_used for one in known) / seen if seen else None,
-        dropped_open_interest={reason: lost / seen for reason, lost in dropped.items()} if seen else {},
+        dropped_open_interest={reason: lost / seen if lost is not None and seen else None for reason, lost in dropped.items()},
     )
 
 
@@ -347,10 +391,13 @@ def _notices(
         notices.append(Notice("partial_basket", sentence))
     notices += [*read, *snapshot.provenance.notices, *time_notices(snapshot), *_chain_notices(result)]
     if asked.merged:
-        notices.append(Notice("merged_symbols", f"Named more than once, weights added: {', '.join(asked.merged)}."))
-    for fund, held in overlaps([one.exposure.symbol for one in result.constituents]):
-        names = ", ".join(held[:5]) + (f" and {len(held) - 5} more" if len(held) > 5 else "")
-        notices.append(Notice("double_counting", f"{fund} holds or tracks {names}: they count twice."))
+        notices.append(Notice("merged_symbols", f"Named more than once, weights added: {_some_of(asked.merged)}."))
+    doubled = overlaps([one.exposure.symbol for one in result.constituents])
+    for fund, held in doubled[:_FUNDS_IN_WARNINGS]:
+        notices.append(Notice("double_counting", f"{fund} may hold or track {_some_of(held)}: what it holds counts twice."))
+    if len(doubled) > _FUNDS_IN_WARNINGS:
+        funds = _some_of([fund for fund, _ in doubled[_FUNDS_IN_WARNINGS:]])
+        notices.append(Notice("double_counting", f"So do {funds}, which hold or track others of the basket."))
     unlisted = len(set(result.pivotal) - {one.exposure.symbol for one in shown})
     if unlisted:
         notices.append(Notice("pivotal_not_listed", f"{unlisted} more pivotal names have no row; detail=full lists them."))
@@ -359,6 +406,11 @@ def _notices(
         sentence = f"{percent(single, 0)} of the weight is single stocks, where the assumed dealer sign is weak evidence."
         notices.append(Notice("weak_sign_assumption", sentence))
     return notices
+
+
+def _some_of(symbols: Sequence[str]) -> str:
+    others = len(symbols) - _NAMES_IN_A_WARNING
+    return ", ".join(symbols[:_NAMES_IN_A_WARNING]) + (f" and {others} more" if others > 0 else "")
 
 
 def _chain_notices(result: BasketExposure) -> list[Notice]:
@@ -379,7 +431,7 @@ def _chain_notices(result: BasketExposure) -> list[Notice]:
         and one.exposure.coverage.parity_share < 0.5
     ]
     if flat:
-        sentence = f"Without two-sided quotes, {', '.join(flat[:5])} ({len(flat)} names) use a flat rate and no dividend."
+        sentence = f"Without two-sided quotes, a flat rate and no dividend are used for {_some_of(flat)}."
         notices.append(Notice("flat_forward", sentence))
     return notices
 
@@ -422,7 +474,7 @@ def _text(answer: BasketAnswer) -> str:
         rest = answer.rest
         lines.append(
             f"rest({rest.names}) {percent(rest.weight)} - {money(rest.net_gex)} {money(rest.net_dex)} "
-            f"{money(rest.net_vex)} {money(rest.net_chex)} {rest.contribution_pct:.1f}% -"
+            f"{money(rest.net_vex)} {money(rest.net_chex)} {percent(rest.contribution_pct / 100.0)} -"
         )
     lines += [f"Warning {one.code}: {one.message}" for one in answer.warnings]
     return "\n".join(lines)
@@ -431,7 +483,7 @@ def _text(answer: BasketAnswer) -> str:
 def _row_text(row: ConstituentRow) -> str:
     line = (
         f"{row.symbol} {percent(row.weight)} {row.underlying_price:g} {money(row.net_gex)} {money(row.net_dex)} "
-        f"{money(row.net_vex)} {money(row.net_chex)} {row.contribution_pct:.1f}% "
+        f"{money(row.net_vex)} {money(row.net_chex)} {percent(row.contribution_pct / 100.0)} "
         f"{row.dealer_gamma.value if row.dealer_gamma else 'null'}"
     )
     if row.detail is None:
@@ -446,7 +498,7 @@ def _row_text(row: ConstituentRow) -> str:
 
 def _missing_text(missing: Sequence[MissingName]) -> str:
     parts = [f"{one.symbol} {one.reason.value} {percent(one.weight)}" for one in missing]
-    details = " ".join(dict.fromkeys(one.detail for one in missing[:3]))
+    details = " ".join(dict.fromkeys(one.detail for one in missing[:3] if one.detail))
     return f"Missing: {', '.join(parts)}. {details}"
 
 
@@ -461,7 +513,10 @@ def _bounds_text(bounds: NetGexBounds) -> str:
 def _contracts_text(coverage: BasketCoverage | None) -> str:
     if coverage is None:
         return ""
-    dropped = "".join(f", {reason.value} {percent(share)}" for reason, share in coverage.dropped_open_interest.items())
+    dropped = "".join(
+        f", {reason.value} {'unknown' if share is None else percent(share)}"
+        for reason, share in coverage.dropped_open_interest.items()
+    )
     return (
         f"; {coverage.contracts_used} of {coverage.contracts_seen} contracts, "
         f"{percent(coverage.open_interest_used)} of open interest used{dropped}"

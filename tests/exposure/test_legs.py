@@ -223,7 +223,7 @@ def test_a_measured_chain_keeps_its_provenance_and_at_the_money_volatility() -> 
     chain = a_chain([make(strike, iv=0.31) for strike in (95, 105) for make in (a_call, a_put)], symbol="SPY")
     found = measure(chain)
     assert (found.symbol, found.spot, found.quote_time, found.oi_date) == ("SPY", 100.0, QUOTE_TIME, OI_DATE)
-    assert found.atm_iv == pytest.approx(0.31)
+    assert found.atm_iv() == pytest.approx(0.31)
     assert found.coverage is chain.coverage
     assert found.legs(Greek.GEX) == computed(chain).total.gex
 
