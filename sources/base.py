@@ -7,6 +7,7 @@ source of one, off the event loop.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,9 @@ from exposure.snapshot import Missing, MissingReason, Mode, Provenance, Snapshot
 if TYPE_CHECKING:
     from exposure.chain import Chain
     from exposure.dealer import SymbolExposure
+
+
+_LARGEST_DOLLARS = 1e17
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +102,22 @@ def measured(answer: ChainSnapshot) -> Snapshot:
     exposures: dict[str, SymbolExposure] = {}
     missing = list(answer.missing)
     for symbol, chain in answer.chains.items():
-        if chain.coverage.used:
-            exposures[symbol] = measure(chain)
-        else:
+        if not chain.coverage.used:
             missing.append(_without_contracts(symbol, chain))
+        elif _is_plausible(exposure := measure(chain)):
+            exposures[symbol] = exposure
+        else:
+            detail = f"The exposure of {symbol} is beyond any market's size; its spot, multiplier or open interest is wrong."
+            missing.append(Missing(symbol, MissingReason.UNUSABLE_CHAIN, detail))
     return Snapshot(exposures, tuple(missing), answer.provenance)
+
+
+def _is_plausible(exposure: SymbolExposure) -> bool:
+    """False where a leg is not a finite number of dollars below any market's size; sums over such legs would overflow."""
+    from exposure.dealer import Greek
+
+    legs = [exposure.legs(greek) for greek in Greek]
+    return math.isfinite(exposure.spot) and all(leg is None or leg.gross < _LARGEST_DOLLARS for leg in legs)
 
 
 def _without_contracts(symbol: str, chain: Chain) -> Missing:

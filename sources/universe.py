@@ -1,8 +1,9 @@
 """The names of the synthetic demo market: which exist, in which sector, at what size, and what each index is made of.
 
-Prices are close to those of 2018-04-13, the last close before the market opens; market capitalisations are of the size they
-have today, so that index weights look familiar. All of it is scenery for synthetic data, none of it is market data. The
-built-in baskets are drawn from exactly these names. No arrays here: the module is imported at start-up.
+Prices are of the size they had on 2018-04-13, the last close before the market opens (a few that have since grown tenfold begin
+higher, so that their chains look familiar); market capitalisations are of the size they have today. All of it is scenery for
+synthetic data, none of it is market data. The built-in baskets are drawn from exactly these names. No arrays
+here: the module is imported at start-up.
 """
 
 from __future__ import annotations
@@ -75,9 +76,9 @@ NAMES: Mapping[Sector, tuple[Name, ...]] = {
         Name("AAPL", 174.7, 3300, 1.15, 0.27, 1.4, _THRICE),
         Name("AVGO", 241.0, 1400, 1.35, 0.36, 1.4, _THRICE),
         Name("ORCL", 45.4, 650, 1.05, 0.32),
-        Name("TSM", 42.1, 1100, 1.20, 0.33, 1.2),
+        Name("TSM", 142.1, 1100, 1.20, 0.33, 1.2),
         Name("ASML", 199.0, 330, 1.30, 0.35, 0.9),
-        Name("AMD", 10.1, 270, 1.70, 0.48, 3.0),
+        Name("AMD", 101.0, 270, 1.70, 0.48, 1.5),
         Name("CSCO", 42.9, 270, 0.90, 0.23),
         Name("CRM", 120.2, 250, 1.20, 0.31, 1.3),
         Name("IBM", 156.7, 240, 0.75, 0.22),
@@ -88,7 +89,7 @@ NAMES: Mapping[Sector, tuple[Name, ...]] = {
         Name("AMAT", 54.6, 150, 1.40, 0.37),
         Name("ADBE", 224.8, 150, 1.15, 0.32),
         Name("MU", 51.3, 180, 1.60, 0.46, 3.0),
-        Name("SMCI", 17.2, 28, 1.60, 0.62, 5.0),
+        Name("SMCI", 47.2, 28, 1.60, 0.62, 4.0),
     ),
     Sector.COMMUNICATION_SERVICES: (
         Name("GOOGL", 1037.0, 2400, 1.10, 0.28, 1.2, _THRICE),
@@ -174,7 +175,7 @@ NAMES: Mapping[Sector, tuple[Name, ...]] = {
         Name("CVS", 64.4, 85, 0.70, 0.28),
     ),
     Sector.INDUSTRIALS: (
-        Name("GE", 13.5, 290, 1.15, 0.30),
+        Name("GE", 113.5, 290, 1.15, 0.30),
         Name("CAT", 150.1, 200, 1.15, 0.29, 1.2),
         Name("RTX", 121.0, 210, 0.85, 0.23),
         Name("BA", 329.2, 160, 1.25, 0.35, 2.0),

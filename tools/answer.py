@@ -32,7 +32,7 @@ class WarningLine(BaseModel):
 class MissingName(BaseModel):
     symbol: str
     reason: MissingReason
-    detail: str
+    detail: str | None = Field(description="Null where left out to keep the answer short; detail=full has it")
     weight: Share
 
 
@@ -139,8 +139,8 @@ def time_notices(snapshot: Snapshot) -> list[Notice]:
     return notices
 
 
-def nothing_arrived(missing: Sequence[Missing]) -> ToolError:
-    """The error for a basket of which no name arrived: which reasons applied, to whom, and what to do next."""
+def nothing_arrived(missing: Sequence[Missing], why: str) -> ToolError:
+    """The error for a basket that cannot be averaged: why not, which reasons applied, to whom, and what to do next."""
     by_reason: dict[MissingReason, list[Missing]] = {}
     for one in missing:
         by_reason.setdefault(one.reason, []).append(one)
@@ -148,7 +148,7 @@ def nothing_arrived(missing: Sequence[Missing]) -> ToolError:
     for reason, several in by_reason.items():
         names = ", ".join(one.symbol for one in several[:5]) + (f" and {len(several) - 5} more" if len(several) > 5 else "")
         parts.append(f"{names}: {reason.value} ({several[0].detail})")
-    return ToolError(f"No name of the basket could be answered. {' '.join(parts)} data_status says what can be asked.")
+    return ToolError(" ".join([why, *parts, "data_status says what can be asked."]))
 
 
 def tool_result(text: str, structured: Mapping[str, object]) -> CallToolResult:

@@ -18,6 +18,7 @@ from exposure.basket import MAX_SYMBOLS, Basket, BasketError
 from exposure.dealer import SignConvention
 from exposure.instruments import canonical_symbol
 from tools.baskets import basket_symbols
+from tools.figures import echoed
 
 _LIST_OF = {"type": "array", "items": {"type": "string"}}
 _NUMBERS = {"type": "array", "items": {"type": "number"}}
@@ -92,7 +93,7 @@ def _symbols(given: object) -> tuple[list[str], list[float] | None]:
     value = _parsed(given, "symbols")
     if isinstance(value, Mapping):
         texts = [str(symbol) for symbol in value]
-        return _canonical(texts), [_number(weight, f"The weight of {text[:20]}") for text, weight in value.items()]
+        return _canonical(texts), [_number(weight, f"The weight of {echoed(text, 20)}") for text, weight in value.items()]
     if isinstance(value, str):
         return _canonical(_split(value)), None
     if isinstance(value, Sequence):
@@ -153,7 +154,7 @@ def _canonical(texts: Sequence[str]) -> list[str]:
     for text in texts:
         symbol = canonical_symbol(text)
         if symbol is None:
-            raise ToolError(f"'{text.strip()[:20]}' is not a ticker. Tickers look like NVDA, BRK.B or SPX.")
+            raise ToolError(f"'{echoed(text, 20)}' is not a ticker. Tickers look like NVDA, BRK.B or SPX.")
         symbols.append(symbol)
     return symbols
 

@@ -14,9 +14,11 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from exposure.sessions import EASTERN, FIRST_DAY, LAST_DAY, eastern, session_on
 from exposure.snapshot import Notice
-from tools.figures import eastern_clock
+from tools.figures import eastern_clock, echoed
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+# fromisoformat alone also reads 20240605 and 2024-W23-3, as midnight rather than as that day's close.
+_CLOCK_TIME = re.compile(_DATE.pattern + r"[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([Zz]|[+-]\d{2}:?\d{2})?", re.ASCII)
 _ALLOWED = "Write YYYY-MM-DDTHH:MM (US Eastern), add Z or an offset for another zone, or give a date for that day's close."
 
 
@@ -56,9 +58,11 @@ def _close_of(written: str) -> ReplayInstant:
 
 def _clock_time(written: str) -> ReplayInstant:
     try:
-        moment = datetime.fromisoformat(written)
+        if not _CLOCK_TIME.fullmatch(written):
+            raise ValueError
+        moment = datetime.fromisoformat(written.upper())
     except ValueError:
-        raise ToolError(f"at was not understood: '{written[:40]}'. {_ALLOWED}") from None
+        raise ToolError(f"at was not understood: '{echoed(written, 40)}'. {_ALLOWED}") from None
     if moment.tzinfo is not None:
         try:
             return ReplayInstant(moment.astimezone(UTC))

@@ -9,13 +9,16 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from exposure.instruments import AssetClass, asset_class
 from sources.universe import Sector, names_in
+from tools.figures import echoed
 
 _THEMES: dict[str, tuple[str, ...]] = {
     "semis": ("NVDA", "AMD", "AVGO", "MU", "SMCI", "TSM", "QCOM", "ASML"),
     "megacap": ("AAPL", "MSFT", "NVDA", "AMZN", "META", "GOOGL", "TSLA"),
     "banks": ("JPM", "BAC", "WFC", "C", "GS", "MS"),
 }
-_BROAD_FUNDS = frozenset(["SPX", "SPY", "VOO", "IVV", "RSP", "VTI", "XSP", "NDX", "QQQ", "QQQM", "XND", "RUT", "IWM", "DJX", "DIA"])
+_BROAD_FUNDS = frozenset(
+    ["SPX", "SPY", "VOO", "IVV", "RSP", "VTI", "XSP", "NDX", "QQQ", "QQQM", "XND", "RUT", "IWM", "DJX", "DIA"]
+)
 _SECTOR_FUNDS: dict[str, Sector] = {
     "XLK": Sector.TECHNOLOGY,
     "XLC": Sector.COMMUNICATION_SERVICES,
@@ -49,7 +52,7 @@ def basket_symbols(name: str) -> tuple[str, ...]:
         return names_in(Sector(wanted))
     near = difflib.get_close_matches(wanted, basket_names(), n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
-    raise ToolError(f"There is no basket named '{name.strip()[:40]}'. {hint}Baskets: {', '.join(basket_names())}.")
+    raise ToolError(f"There is no basket named '{echoed(name, 40)}'. {hint}Baskets: {', '.join(basket_names())}.")
 
 
 def overlaps(symbols: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:

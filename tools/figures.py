@@ -18,8 +18,9 @@ def rounded_dollars(value: float) -> int | float:
 
 
 def rounded_share(value: float) -> float:
-    """Six decimals: weights and shares stay exact to a ten-thousandth of a percent."""
-    return round(value, 6) + 0.0
+    """Six decimals; a share that only rounding would make 0 or 1 is given as it is."""
+    rounded = round(value, 6) + 0.0
+    return value if rounded in (0.0, 1.0) and abs(value - rounded) > 1e-12 else rounded
 
 
 Dollars = Annotated[float, PlainSerializer(rounded_dollars)]
@@ -48,13 +49,21 @@ def money(value: float | None) -> str:
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """A fraction as a percentage; a share that is small but not zero is never written as 0%."""
+    """A fraction as a percentage; a share that is almost nothing is not written as 0%, nor almost all as 100%."""
     if share is None:
         return "null"
     text = f"{100.0 * share:.{digits}f}%"
     if share != 0.0 and float(text[:-1]) == 0.0:
         return f"<{10.0**-digits:g}%"
+    if share < 1.0 - 1e-12 and float(text[:-1]) == 100.0:
+        return f">{100.0 - 10.0**-digits:g}%"
     return text
+
+
+def echoed(text: str, longest: int) -> str:
+    """Text of the caller as a sentence may quote it: short, on one line, without control characters."""
+    shown = text.strip()[:longest]
+    return "".join(character if character.isprintable() else "?" for character in shown)
 
 
 def eastern_clock(moment: datetime) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +15,9 @@ from exposure.sessions import last_session
 
 if TYPE_CHECKING:
     from exposure.chain import QuoteRows
+
+
+_ROOT_MARKS = str.maketrans("", "", "./- ")
 
 
 class UnreadableFileError(Exception):
@@ -49,14 +52,17 @@ class ChainFormat(Protocol):
 
 
 def instant_of(text: str) -> datetime:
-    """An ISO stamp with an offset or Z. A stamp without one could be any of 24 hours, so it is refused."""
+    """The UTC instant of an ISO stamp with an offset or Z. A stamp without one could be any of 24 hours, so it is refused."""
     try:
         stamp = datetime.fromisoformat(text)
     except ValueError:
         raise UnreadableFileError("its time stamp is not an ISO date and time") from None
     if stamp.tzinfo is None:
         raise UnreadableFileError("its time stamp has no time zone; write it with Z or an offset such as -04:00")
-    return stamp
+    try:
+        return stamp.astimezone(UTC)
+    except OverflowError:
+        raise UnreadableFileError("its time stamp is not a time that exists") from None
 
 
 def valuation_time(stamp: datetime) -> datetime:
@@ -64,4 +70,9 @@ def valuation_time(stamp: datetime) -> datetime:
     try:
         return min(stamp, last_session(stamp).close)
     except ValueError as problem:
-        raise UnreadableFileError(f"its time stamp is outside the trading calendar: {problem}") from None
+        raise UnreadableFileError(f"its time stamp is outside the trading calendar: {str(problem).rstrip('.')}") from None
+
+
+def root_of(text: str) -> str:
+    """An option root as this project spells it: upper case, without the marks some vendors put into class shares."""
+    return text.strip().upper().translate(_ROOT_MARKS)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, date
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,7 @@ import numpy as np
 
 from exposure.chain import QuoteRows
 from exposure.instruments import canonical_symbol
-from sources.files.formats import Listing, UnreadableFileError, instant_of, valuation_time
+from sources.files.formats import Listing, UnreadableFileError, instant_of, root_of, valuation_time
 
 _MULTIPLIER = 100.0
 _OSI_TAIL = 15
@@ -73,16 +73,22 @@ class QuoteListJson:
             header = self._header.decode(_without_mark(content))
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
             raise UnreadableFileError(f"it is not a complete quote list: {_reason(problem)}") from None
+        return [self._listing(header)]
+
+    @staticmethod
+    def _listing(header: _Header) -> Listing:
         symbol = canonical_symbol(header.symbol)
         if symbol is None:
             raise UnreadableFileError("its symbol is not a ticker")
-        return [Listing(symbol, instant_of(header.updated).astimezone(UTC))]
+        return Listing(symbol, instant_of(header.updated))
 
     def rows(self, content: bytes, wanted: Collection[Listing]) -> Mapping[Listing, QuoteRows | UnreadableFileError]:
         return {listing: self._rows(content, listing) for listing in wanted}
 
     def _rows(self, content: bytes, listing: Listing) -> QuoteRows:
         document, quotes, unreadable = self._decode(_without_mark(content))
+        if self._listing(document) != listing:
+            raise UnreadableFileError("it changed while it was being read; ask again")
         if not (math.isfinite(document.underlyingPrice) and document.underlyingPrice > 0):
             raise UnreadableFileError("its underlyingPrice is not a price above 0")
         expiries = _expiry_dates(quotes)
@@ -90,8 +96,8 @@ class QuoteListJson:
         dates = sorted({expiries[quote.expiration] for quote in readable})
         position = {text: dates.index(day) for text, day in expiries.items() if day in dates}
         own_root = listing.symbol.replace(".", "")
-        root_of = [quote.symbol[:-_OSI_TAIL].strip() or own_root for quote in readable]
-        roots = sorted(set(root_of)) or [own_root]
+        named = [root_of(quote.symbol[:-_OSI_TAIL]) or own_root for quote in readable]
+        roots = sorted(set(named)) or [own_root]
         root_position = {root: index for index, root in enumerate(roots)}
         return QuoteRows(
             symbol=listing.symbol,
@@ -100,7 +106,7 @@ class QuoteListJson:
             oi_date=document.oiDate,
             roots=roots,
             expiry_dates=dates,
-            root_index=np.array([root_position[root] for root in root_of], dtype=np.int64),
+            root_index=np.array([root_position[root] for root in named], dtype=np.int64),
             expiry_index=np.array([position[quote.expiration] for quote in readable], dtype=np.int64),
             is_call=np.array([quote.side == "call" for quote in readable], dtype=bool),
             strike=np.array([quote.strike for quote in readable], dtype=np.float64),

@@ -7,9 +7,11 @@ whose newest file is from an earlier session is stale; with one, each symbol ans
 from __future__ import annotations
 
 import os
+import re
+import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -29,7 +31,13 @@ if TYPE_CHECKING:
 FORMATS: tuple[type[ChainFormat], ...] = (QuoteListJson, TableCsv)
 _HEAD_BYTES = 4096
 _LARGEST_FILE_BYTES = 512 * 1024 * 1024
+_UNLISTED_FOLDER = -1
 _CHAINS_KEPT = 64
+_CHAIN_SUFFIXES = (".json", ".csv")
+_REMARKS_AT_MOST = 5
+_LONGEST_NAME = 60
+# A ticker at the start of a file name, class shares with one letter after the mark: NVDA.json, brk-b_2026-08-21.csv, _SPX.json
+_NAMED_SYMBOL = re.compile(r"[_^$]?[A-Za-z]{1,6}([.\-][A-Za-z](?![A-Za-z]))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,12 @@ class _Entry:
     @property
     def named_symbol(self) -> str | None:
         """The symbol a file's name begins with, the only hint an unreadable file gives."""
-        return canonical_symbol(self.fingerprint.path.name.split(".")[0].split("_")[0])
+        found = _NAMED_SYMBOL.match(self.fingerprint.path.name)
+        return canonical_symbol(found[0]) if found else None
+
+    def known_at(self, at: datetime | None) -> bool:
+        """Whether the file was there at that instant: a broken one says no stamp, so its time of writing has to do."""
+        return at is None or self.fingerprint.modified_ns <= at.timestamp() * 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +103,7 @@ class FilesReader:
             missing = tuple(Missing(symbol, MissingReason.FETCH_FAILED, sentence) for symbol in symbols)
             return ChainSnapshot({}, missing, Provenance("files", mode, synthetic=False, at=at))
         candidates = _by_symbol(entries)
+        broken = [entry for entry in entries if entry.problem is not None and entry.known_at(at)]
         newest_day = max((_day(one.quote_time) for many in candidates.values() for one in many), default=None)
         chosen: dict[str, _Candidate] = {}
         missing_ones: list[Missing] = []
@@ -99,9 +113,9 @@ class FilesReader:
             if isinstance(choice, _Candidate):
                 chosen[symbol] = choice
             else:
-                missing_ones.append(_blame_bad_file(choice, entries) if not found else choice)
+                missing_ones.append(choice if found else _blame_bad_file(choice, broken))
         chains, unusable = self._load(list(chosen.values()))
-        notices = _notices_of_bad_files(entries, set(chosen))
+        notices = (*_notices_of_bad_files(broken, set(chosen)), *_notices_of_rivals(chosen, candidates))
         provenance = Provenance("files", mode, synthetic=False, at=at, notices=notices)
         return ChainSnapshot(chains, (*missing_ones, *unusable), provenance)
 
@@ -113,7 +127,10 @@ class FilesReader:
             return SourceStatus("files", Mode.SNAPSHOT, False, (), None, None, None, (remark,))
         candidates = [one for many in _by_symbol(entries).values() for one in many]
         stamps = [one.listing.stamp for one in candidates]
-        remarks = [f"{_name(entry)} cannot be read: {entry.problem}." for entry in entries if entry.problem]
+        broken = [entry for entry in entries if entry.problem]
+        remarks = [f"{_name(entry)} cannot be read: {entry.problem}." for entry in broken[:_REMARKS_AT_MOST]]
+        if len(broken) > _REMARKS_AT_MOST:
+            remarks.append(f"{len(broken) - _REMARKS_AT_MOST} more files cannot be read.")
         unknown = [entry for entry in entries if entry.reader is None and entry.problem is None]
         if unknown:
             names = ", ".join(one.name for one in self._formats)
@@ -138,6 +155,8 @@ class FilesReader:
 
     def _inspect(self, fingerprint: _Fingerprint) -> _Entry:
         path = fingerprint.path
+        if fingerprint.bytes == _UNLISTED_FOLDER:
+            return _Entry(fingerprint, problem="the folder cannot be listed")
         if fingerprint.bytes > _LARGEST_FILE_BYTES:
             return _Entry(fingerprint, problem=f"it is larger than {_LARGEST_FILE_BYTES >> 20} MB")
         try:
@@ -145,8 +164,7 @@ class FilesReader:
                 head = file.read(_HEAD_BYTES)
                 reader = next((one for one in self._formats if one.recognises(path, head)), None)
                 if reader is None:
-                    problem = "it is empty" if not head else None
-                    return _Entry(fingerprint, problem=problem)
+                    return _Entry(fingerprint, problem=self._why_unknown(path, head))
                 listings = tuple(reader.listings(head + file.read()))
             for listing in listings:
                 valuation_time(listing.stamp)
@@ -155,6 +173,14 @@ class FilesReader:
         except OSError as problem:
             return _Entry(fingerprint, problem=f"the system says {problem.strerror}")
         return _Entry(fingerprint, reader, listings)
+
+    def _why_unknown(self, path: Path, head: bytes) -> str | None:
+        """What is wrong with a file that no reader knows; nothing, where its name does not promise a chain."""
+        if not head:
+            return "it is empty"
+        if path.suffix.lower() not in _CHAIN_SUFFIXES:
+            return None
+        return f"it is in no known format ({', '.join(one.name for one in self._formats)})"
 
     def _load(self, chosen: Sequence[_Candidate]) -> tuple[dict[str, Chain], list[Missing]]:
         """The chain of each candidate; every file is opened once, however many of its chains are wanted."""
@@ -219,19 +245,33 @@ class _RecentChains:
 
 
 def _files_below(folder: Path) -> Iterator[_Fingerprint]:
-    """Every visible file, in a stable order; a folder that cannot be listed raises OSError."""
+    """Every visible file, in a stable order. Raises OSError where `folder` itself cannot be listed.
 
-    def refuse(problem: OSError) -> None:
-        raise problem
+    A file that goes while the folder is being listed, a dangling link and a pipe are not files to read.
+    """
 
-    for parent, folders, names in os.walk(folder, onerror=refuse):
+    unlisted: list[Path] = []
+
+    def note(problem: OSError) -> None:
+        if problem.filename == os.fspath(folder):
+            raise problem
+        if not isinstance(problem, FileNotFoundError):
+            unlisted.append(Path(problem.filename))
+
+    for parent, folders, names in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if name.startswith(".") or name.endswith(("~", ".tmp", ".part")):
                 continue
             path = Path(parent, name)
-            facts = path.stat()
-            yield _Fingerprint(path, facts.st_size, facts.st_mtime_ns)
+            try:
+                facts = path.stat()
+            except OSError:
+                continue
+            if stat.S_ISREG(facts.st_mode):
+                yield _Fingerprint(path, facts.st_size, facts.st_mtime_ns)
+    for path in unlisted:
+        yield _Fingerprint(path, _UNLISTED_FOLDER, 0)
 
 
 def _by_symbol(entries: Sequence[_Entry]) -> dict[str, list[_Candidate]]:
@@ -267,30 +307,53 @@ def _as_of(symbol: str, candidates: Sequence[_Candidate], at: datetime, stalenes
     later = next((one for one in candidates if one.listing.stamp > at), None)
     around = [f"the last one before is from {_wall_clock(known[-1].listing.stamp)}"] if known else []
     around += [f"the first one after was written {_wall_clock(later.listing.stamp)}"] if later else []
-    detail = f"No file of {symbol} is within {staleness.days} days before the instant; {', '.join(around)}."
+    detail = f"No file of {symbol} is within {staleness.total_seconds() / 86400:g} days before the instant; {', '.join(around)}."
     return Missing(symbol, MissingReason.NO_DATA_AT, detail)
 
 
-def _blame_bad_file(missing: Missing, entries: Sequence[_Entry]) -> Missing:
+def _blame_bad_file(missing: Missing, broken: Sequence[_Entry]) -> Missing:
     """A symbol without a readable file whose name is on an unreadable one is not unknown."""
-    for entry in entries:
-        if entry.problem is not None and entry.named_symbol == missing.symbol:
+    for entry in broken:
+        if entry.named_symbol == missing.symbol:
             detail = f"{_name(entry)} cannot be read: {entry.problem}."
             return Missing(missing.symbol, MissingReason.UNUSABLE_CHAIN, detail)
-    return missing
+    if not broken:
+        return missing
+    others = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+    detail = f"No readable file in the folder has options of {missing.symbol}; {_name(broken[0])}{others} cannot be read."
+    return Missing(missing.symbol, missing.reason, detail)
 
 
-def _notices_of_bad_files(entries: Sequence[_Entry], answered: set[str]) -> tuple[Notice, ...]:
-    """A symbol that was answered from an older file although a newer one may be broken."""
-    broken = [entry for entry in entries if entry.problem is not None and entry.named_symbol in answered]
-    return tuple(
-        Notice("unreadable_file", f"{_name(entry)} cannot be read ({entry.problem}); another file answers for it.")
-        for entry in broken
-    )
+def _notices_of_bad_files(broken: Sequence[_Entry], answered: set[str]) -> tuple[Notice, ...]:
+    """Symbols that were answered from an older file although a newer one may be broken."""
+    named = [entry for entry in broken if entry.named_symbol in answered]
+    if not named:
+        return ()
+    others = f"; nor can {len(named) - 1} more" if len(named) > 1 else ""
+    sentence = f"{_name(named[0])} cannot be read ({named[0].problem}){others}. Other files answer for the same names."
+    return (Notice("unreadable_file", sentence),)
+
+
+def _notices_of_rivals(chosen: Mapping[str, _Candidate], candidates: Mapping[str, Sequence[_Candidate]]) -> tuple[Notice, ...]:
+    """Symbols with another file of the same stamp: perhaps the puts of a chain whose calls answered."""
+    rivals = [
+        (other.entry, one)
+        for symbol, one in chosen.items()
+        for other in candidates[symbol]
+        if other.listing == one.listing and other.entry != one.entry
+    ]
+    if not rivals:
+        return ()
+    unused, one = rivals[0]
+    others = f"; so it is with {len(rivals) - 1} more files" if len(rivals) > 1 else ""
+    sentence = f"{_name(one.entry)} answers for {one.listing.symbol}, {_name(unused)} of the same instant was not used{others}."
+    return (Notice("same_instant_twice", sentence),)
 
 
 def _name(entry: _Entry) -> str:
-    return entry.fingerprint.path.name
+    """A file's name as a person may see it: never its folder, no control characters, not endless."""
+    name = "".join(character if character.isprintable() else "?" for character in entry.fingerprint.path.name)
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
 
 
 def _day(instant: datetime) -> date:

@@ -3,7 +3,7 @@
 | column          | required | is                                                                          |
 |-----------------|----------|-----------------------------------------------------------------------------|
 | `symbol`        | yes      | underlying, for example NVDA                                                |
-| `quote_time`    | yes      | ISO date and time with Z or an offset: when the row was written             |
+| `quote_time`    | yes      | ISO date and time with Z or an offset: one for all rows of a snapshot       |
 | `spot`          | yes      | price of the underlying, dollars                                            |
 | `expiry`        | yes      | expiration date, YYYY-MM-DD                                                 |
 | `strike`        | yes      | dollars                                                                     |
@@ -15,6 +15,7 @@
 | `multiplier`    | no       | 100 unless given                                                            |
 | `oi_date`       | no       | session the open interest is from, YYYY-MM-DD                               |
 
+Rows of one symbol whose `quote_time` differs by less than a minute are refused: each would count as a chain of its own.
 Header names are matched without case; other columns are ignored; an empty cell is an unknown value.
 """
 
@@ -25,17 +26,20 @@ import io
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from exposure.chain import QuoteRows
 from exposure.instruments import canonical_symbol
-from sources.files.formats import Listing, UnreadableFileError, instant_of, valuation_time
+from sources.files.formats import Listing, UnreadableFileError, instant_of, root_of, valuation_time
 
 REQUIRED_COLUMNS = ("symbol", "quote_time", "spot", "expiry", "strike", "right", "open_interest")
 OPTIONAL_COLUMNS = ("iv", "bid", "ask", "root", "multiplier", "oi_date")
+_SHORTEST_INTERVAL = timedelta(minutes=1)
 _RIGHTS = {"c": True, "call": True, "p": False, "put": False}
 
 Row = Mapping[str, str]
@@ -56,7 +60,14 @@ class TableCsv:
         found = {listing for row in _table(content) if (listing := _listing(row)) is not None}
         if not found:
             raise UnreadableFileError("it holds no row with a symbol and a quote_time that has a time zone")
-        return sorted(found, key=lambda listing: (listing.symbol, listing.stamp))
+        ordered = sorted(found, key=lambda listing: (listing.symbol, listing.stamp))
+        for one, following in pairwise(ordered):
+            if one.symbol == following.symbol and following.stamp - one.stamp < _SHORTEST_INTERVAL:
+                raise UnreadableFileError(
+                    f"its quote_time differs by less than a minute between rows of {one.symbol}; "
+                    "write one quote_time for all rows of a snapshot"
+                )
+        return ordered
 
     def rows(self, content: bytes, wanted: Collection[Listing]) -> Mapping[Listing, QuoteRows | UnreadableFileError]:
         mine: dict[Listing, list[Row]] = {listing: [] for listing in wanted}
@@ -74,7 +85,9 @@ def _chain_rows(listing: Listing, rows: Sequence[Row], nobodys: int) -> QuoteRow
     """`nobodys` rows of the file name no chain; they may belong to any, so every chain of the file counts them."""
     contracts = [contract for row in rows if (contract := _Contract.parse(row, listing)) is not None]
     spots = {contract.spot for contract in contracts}
-    if len(spots) != 1:
+    if not contracts:
+        return UnreadableFileError(f"none of its {len(rows)} rows of {listing.symbol} at that quote_time can be read")
+    if len(spots) > 1:
         return UnreadableFileError(f"it gives {len(spots)} spot prices for {listing.symbol} at one quote_time, not one")
     oi_dates = {contract.oi_date for contract in contracts}
     roots = sorted({contract.root for contract in contracts})
@@ -126,7 +139,7 @@ class _Contract:
                 return None
             return _Contract(
                 spot=spot,
-                root=row.get("root", "").strip().upper() or listing.symbol.replace(".", ""),
+                root=root_of(row.get("root", "")) or listing.symbol.replace(".", ""),
                 expiry=date.fromisoformat(row["expiry"].strip()),
                 is_call=_RIGHTS[row["right"].strip().lower()],
                 strike=float(row["strike"]),
@@ -151,12 +164,12 @@ def _table(content: bytes) -> Iterator[Row]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UnreadableFileError("it is not UTF-8") from None
-    lines = csv.reader(io.StringIO(text))
-    header = _normalised(next(lines, []))
-    absent = [column for column in REQUIRED_COLUMNS if column not in header]
-    if absent:
-        raise UnreadableFileError(f"it lacks the column{'s' if len(absent) > 1 else ''} {', '.join(absent)}")
+    lines = csv.reader(io.StringIO(text, newline=""))
     try:
+        header = _normalised(next(lines, []))
+        absent = [column for column in REQUIRED_COLUMNS if column not in header]
+        if absent:
+            raise UnreadableFileError(f"it lacks the column{'s' if len(absent) > 1 else ''} {', '.join(absent)}")
         for cells in lines:
             if cells:
                 yield dict(zip(header, cells, strict=False))
@@ -170,9 +183,21 @@ def _normalised(header: Sequence[str]) -> list[str]:
 
 def _listing(row: Row) -> Listing | None:
     """The chain a row belongs to, or None when it does not say."""
-    symbol = canonical_symbol(row.get("symbol", ""))
+    symbol, stamp = _symbol(row.get("symbol", "")), _stamp(row.get("quote_time", ""))
+    return Listing(symbol, stamp) if symbol and stamp else None
+
+
+@lru_cache(maxsize=1024)
+def _symbol(text: str) -> str | None:
+    return canonical_symbol(text)
+
+
+@lru_cache(maxsize=1024)
+def _stamp(text: str) -> datetime | None:
+    """The UTC instant of a row, or None when it is not one at which there are sessions to value it at."""
     try:
-        stamp = instant_of(row.get("quote_time", "").strip())
+        stamp = instant_of(text.strip())
+        valuation_time(stamp)
     except UnreadableFileError:
         return None
-    return Listing(symbol, stamp.astimezone(UTC)) if symbol else None
+    return stamp
