@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.timing import seconds
@@ -18,6 +18,10 @@ from sources.files.quote_list_json import QuoteListJson
 from sources.files.reader import FilesReader
 
 NAMES = 50
+
+
+def present() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ def _one_run(folder: Path, paths: list[Path]) -> Stages:
     aggregated = seconds(lambda: aggregate(basket, snapshot, SignConvention.STREET))
 
     def first_call() -> None:
-        cold = FilesReader(folder, flat_rate=0.04, staleness=timedelta(days=5))
+        cold = FilesReader(folder, clock=present, flat_rate=0.04, staleness=timedelta(days=5))
         aggregate(basket, measured(cold.read(list(by_symbol), None)), SignConvention.STREET)
 
     return Stages(

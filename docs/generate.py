@@ -1,6 +1,6 @@
 """Rewrites what is generated: the tables and the picture of README.md, and the catalogue that the contract tests compare.
 
-In README.md each stands between `<!-- name -->` and `<!-- /name -->`. Run by `make docs`; a changed catalogue is a change to review.
+In README.md each stands between `<!-- name -->` and `<!-- /name -->`. Run by `make docs`; review a changed catalogue.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from exposure.bounds import Bounds, bounds
 from exposure.dealer import Greek, Nets, SignConvention, SymbolExposure
 from exposure.reliability import Regime, Reliability, judge, regime
-from exposure.snapshot import Missing, Snapshot
+from exposure.snapshot import Missing, MissingReason, Snapshot
 
 MAX_SYMBOLS = 50
 _SIGNED_SHARE_FLOOR = 0.01
@@ -139,8 +139,8 @@ def aggregate(
 ) -> BasketExposure:
     """Combine a snapshot into the weighted exposure of a basket.
 
-    `snapshot` answers every symbol of `basket`. Raises EmptyBasketError when no name with weight arrived, or when a survivor's
-    nets exist only under another convention.
+    `snapshot` answers every symbol of `basket`, and may answer others too. Raises EmptyBasketError when no name with weight
+    arrived, or when a survivor's nets exist only under another convention.
     """
     arrived = [(symbol, snapshot.exposures[symbol]) for symbol in basket.weights if symbol in snapshot.exposures]
     observed_weight = math.fsum(basket.weights[symbol] for symbol, _ in arrived)
@@ -153,7 +153,7 @@ def aggregate(
     ]
     if len(survivors) < len(arrived):
         raise EmptyBasketError(f"The source publishes nets under another convention than {convention.value}.")
-    missing = tuple(WeightedMissing(one, basket.weights[one.symbol]) for one in snapshot.missing if one.symbol in basket.weights)
+    missing = tuple(WeightedMissing(one, basket.weights[one.symbol]) for one in _absent(basket, snapshot))
     missing_weight = math.fsum(one.weight for one in missing)
     limits = bounds([(one.requested, one.nets) for one in survivors], missing_weight)
 
@@ -187,6 +187,17 @@ def aggregate(
         negative_weight=math.fsum(one.weight for one in survivors if one.nets.gex < 0),
         pivotal=_pivotal(constituents),
     )
+
+
+def _absent(basket: Basket, snapshot: Snapshot) -> list[Missing]:
+    """Every name of the basket that did not arrive, also one that the source said nothing about."""
+    said = {one.symbol: one for one in snapshot.missing}
+    silent = "The source gave neither an exposure nor a reason."
+    return [
+        said.get(symbol) or Missing(symbol, MissingReason.FETCH_FAILED, silent)
+        for symbol in basket.weights
+        if symbol not in snapshot.exposures
+    ]
 
 
 @dataclass(frozen=True, slots=True)

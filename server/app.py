@@ -97,7 +97,8 @@ def _build_source(settings: Settings, clock: Callable[[], datetime]) -> Source:
 
         assert settings.files_dir is not None  # Settings refuses the source `files` without it
         staleness = timedelta(days=settings.staleness_days)
-        return ComputedSource(FilesReader(settings.files_dir, flat_rate=settings.flat_rate, staleness=staleness))
+        reader = FilesReader(settings.files_dir, clock=clock, flat_rate=settings.flat_rate, staleness=staleness)
+        return ComputedSource(reader)
     from sources.demo.reader import DemoReader
 
     return ComputedSource(DemoReader(clock))

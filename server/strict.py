@@ -103,7 +103,7 @@ def _refused_argument(name: str, error: Schema, properties: Schema) -> str:
     if error["type"] in ("value_error", "assertion_error"):
         return f"{name}: {error['ctx']['error']}"
     described = properties.get(name, {}).get("description", "")
-    meaning = f" {name}: {described}" if described else ""
+    meaning = f" {name}: {described.rstrip('.')}." if described else ""
     if error["type"] == "missing":
         return f"{name} is required.{meaning}"
     choices = _choices(properties.get(name, {}))

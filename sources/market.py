@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from exposure.snapshot import Missing, MissingReason, Snapshot
+from exposure.snapshot import Missing, MissingReason, Mode, Provenance, Snapshot
 
 if TYPE_CHECKING:
     from sources.base import Source, SourceStatus
@@ -43,7 +43,7 @@ class Market:
     async def snapshot(self, symbols: Sequence[str], at: datetime | None, progress: Progress | None = None) -> Snapshot:
         """Exposure of each symbol: the newest there is, or as it was known at the UTC instant `at`.
 
-        Symbols that the deadline cut off are missing as `timed_out`. Raises TimeoutError when not even the first few arrived.
+        Symbols that the deadline cut off are missing as `timed_out`.
         """
         source = self._live if at is None else self._replay
         steps = [tuple(symbols[start : start + _SYMBOLS_A_STEP]) for start in range(0, len(symbols), _SYMBOLS_A_STEP)]
@@ -53,11 +53,14 @@ class Market:
                 parts.append(await source.exposures(step, at))
                 if progress is not None:
                     await progress(sum(map(len, steps[: len(parts)])), len(symbols))
-        if not parts:
-            raise TimeoutError
         late = [symbol for step in steps[len(parts) :] for symbol in step]
         sentence = f"It had not arrived after {self._deadline:g} seconds; ask again."
-        return _joined(parts, [Missing(symbol, MissingReason.TIMED_OUT, sentence) for symbol in late])
+        timed_out = [Missing(symbol, MissingReason.TIMED_OUT, sentence) for symbol in late]
+        if not parts:
+            # Nothing came from any source, so there is nothing whose origin could be told.
+            mode = Mode.LIVE if at is None else Mode.REPLAY
+            return Snapshot({}, tuple(timed_out), Provenance("none", mode, synthetic=False, at=at))
+        return _joined(parts, timed_out)
 
     async def status(self) -> MarketStatus:
         """What can be asked, of each half."""

@@ -154,3 +154,29 @@ def nothing_arrived(missing: Sequence[Missing], why: str) -> ToolError:
 def tool_result(text: str, structured: Mapping[str, object]) -> CallToolResult:
     """One answer in both channels."""
     return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=dict(structured))
+
+
+def source_text(answer: Answer) -> str:
+    """Where the numbers are from and from when, in one sentence."""
+    replayed = (
+        f", at requested {eastern_clock(answer.at_requested)}, resolved {eastern_clock(answer.at_resolved)}"
+        if answer.at_requested and answer.at_resolved
+        else ""
+    )
+    return (
+        f"Source {answer.source} ({answer.mode.value}{', synthetic' if answer.synthetic else ''}), as_of "
+        f"{eastern_clock(answer.as_of)} (session {answer.session.value}), oldest quote {eastern_clock(answer.oldest_quote)}, "
+        f"open interest of {answer.oi_date or 'unknown date'}, convention {answer.convention.value}{replayed}."
+    )
+
+
+def missing_text(missing: Sequence[MissingName]) -> str:
+    """The missing names with reason and weight, and the sentences of the first few."""
+    parts = [f"{one.symbol} {one.reason.value} {percent(one.weight)}" for one in missing]
+    details = " ".join(dict.fromkeys(one.detail for one in missing[:3] if one.detail))
+    return f"Missing: {', '.join(parts)}. {details}"
+
+
+def warning_lines(answer: Answer) -> list[str]:
+    """A line for each warning, in their order."""
+    return [f"Warning {one.code}: {one.message}" for one in answer.warnings]

@@ -11,12 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from exposure.sessions import last_session
 
 if TYPE_CHECKING:
     from exposure.chain import QuoteRows
+    from exposure.greeks import Floats
 
-
+# A chain whose typical volatility is above 400% does not exist; one written as percentages always looks like that.
+_LARGEST_TYPICAL_VOLATILITY = 4.0
 _ROOT_MARKS = str.maketrans("", "", "./- ")
 
 
@@ -71,6 +75,15 @@ def valuation_time(stamp: datetime) -> datetime:
         return min(stamp, last_session(stamp).close)
     except ValueError as problem:
         raise UnreadableFileError(f"its time stamp is outside the trading calendar: {str(problem).rstrip('.')}") from None
+
+
+def volatilities(column: Sequence[float]) -> Floats:
+    """The volatility column as fractions, NaN where unknown; a column of percentages is refused."""
+    found = np.array(column, dtype=np.float64)
+    positive = found[found > 0]
+    if len(positive) and np.median(positive) > _LARGEST_TYPICAL_VOLATILITY:
+        raise UnreadableFileError("its volatilities look like percentages; write fractions, 0.25 for 25%")
+    return found
 
 
 def root_of(text: str) -> str:

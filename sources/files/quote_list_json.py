@@ -19,7 +19,7 @@ import numpy as np
 
 from exposure.chain import QuoteRows
 from exposure.instruments import canonical_symbol
-from sources.files.formats import Listing, UnreadableFileError, instant_of, root_of, valuation_time
+from sources.files.formats import Listing, UnreadableFileError, instant_of, root_of, valuation_time, volatilities
 
 _MULTIPLIER = 100.0
 _OSI_TAIL = 15
@@ -112,7 +112,7 @@ class QuoteListJson:
             strike=np.array([quote.strike for quote in readable], dtype=np.float64),
             bid=_column([quote.bid for quote in readable]),
             ask=_column([quote.ask for quote in readable]),
-            iv=_column([quote.iv for quote in readable]),
+            iv=volatilities([math.nan if quote.iv is None else quote.iv for quote in readable]),
             open_interest=_column([quote.openInterest for quote in readable]),
             multiplier=np.full(len(readable), _MULTIPLIER),
             unreadable=unreadable + len(quotes) - len(readable),

@@ -11,7 +11,7 @@ import re
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -81,11 +81,13 @@ class _Candidate:
 class FilesReader:
     """Chains from the files below `folder`. Safe to call from several threads.
 
-    `flat_rate` and `staleness` are settings: the rate used where parity cannot say, and how old a replayed chain may be.
+    `clock` gives the present as a UTC instant: a file stamped later is not known yet. `flat_rate` and `staleness` are settings:
+    the rate used where parity cannot say, and how old a replayed chain may be.
     """
 
-    def __init__(self, folder: Path, *, flat_rate: float, staleness: timedelta) -> None:
+    def __init__(self, folder: Path, *, clock: Callable[[], datetime], flat_rate: float, staleness: timedelta) -> None:
         self._folder = folder
+        self._clock = clock
         self._flat_rate = flat_rate
         self._staleness = staleness
         self._formats = tuple(build() for build in FORMATS)
@@ -102,7 +104,7 @@ class FilesReader:
             sentence = f"The folder of chain files cannot be read: {problem.strerror}."
             missing = tuple(Missing(symbol, MissingReason.FETCH_FAILED, sentence) for symbol in symbols)
             return ChainSnapshot({}, missing, Provenance("files", mode, synthetic=False, at=at))
-        candidates = _by_symbol(entries)
+        candidates = _by_symbol(entries, self._clock())
         broken = [entry for entry in entries if entry.problem is not None and entry.known_at(at)]
         newest_day = max((_day(one.quote_time) for many in candidates.values() for one in many), default=None)
         chosen: dict[str, _Candidate] = {}
@@ -125,7 +127,8 @@ class FilesReader:
         except OSError as problem:
             remark = f"The folder of chain files cannot be read: {problem.strerror}."
             return SourceStatus("files", Mode.SNAPSHOT, False, (), None, None, None, (remark,))
-        candidates = [one for many in _by_symbol(entries).values() for one in many]
+        now = self._clock()
+        candidates = [one for many in _by_symbol(entries, now).values() for one in many]
         stamps = [one.listing.stamp for one in candidates]
         broken = [entry for entry in entries if entry.problem]
         remarks = [f"{_name(entry)} cannot be read: {entry.problem}." for entry in broken[:_REMARKS_AT_MOST]]
@@ -135,6 +138,9 @@ class FilesReader:
         if unknown:
             names = ", ".join(one.name for one in self._formats)
             remarks.append(f"{len(unknown)} of the files are in no known format ({names}), {_name(unknown[0])} for one.")
+        ahead = sum(1 for entry in entries for listing in entry.listings if listing.stamp > now)
+        if ahead:
+            remarks.append(f"{ahead} chains are stamped in the future and wait until then.")
         return SourceStatus(
             source="files",
             mode=Mode.SNAPSHOT,
@@ -274,11 +280,13 @@ def _files_below(folder: Path) -> Iterator[_Fingerprint]:
         yield _Fingerprint(path, _UNLISTED_FOLDER, 0)
 
 
-def _by_symbol(entries: Sequence[_Entry]) -> dict[str, list[_Candidate]]:
-    """Every chain of the folder, oldest stamp first; a later file name wins where two stamps are equal."""
+def _by_symbol(entries: Sequence[_Entry], now: datetime) -> dict[str, list[_Candidate]]:
+    """Every chain known by `now`, oldest stamp first; a later file name wins where two stamps are equal."""
     found: dict[str, list[_Candidate]] = {}
     for entry in entries:
         for listing in entry.listings:
+            if listing.stamp > now:
+                continue
             candidate = _Candidate(entry, listing, valuation_time(listing.stamp))
             found.setdefault(listing.symbol, []).append(candidate)
     for candidates in found.values():

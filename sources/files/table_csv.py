@@ -35,7 +35,7 @@ import numpy as np
 
 from exposure.chain import QuoteRows
 from exposure.instruments import canonical_symbol
-from sources.files.formats import Listing, UnreadableFileError, instant_of, root_of, valuation_time
+from sources.files.formats import Listing, UnreadableFileError, instant_of, root_of, valuation_time, volatilities
 
 REQUIRED_COLUMNS = ("symbol", "quote_time", "spot", "expiry", "strike", "right", "open_interest")
 OPTIONAL_COLUMNS = ("iv", "bid", "ask", "root", "multiplier", "oi_date")
@@ -78,17 +78,24 @@ class TableCsv:
                 nobodys += 1
             elif listing in mine:
                 mine[listing].append(row)
-        return {listing: _chain_rows(listing, rows, nobodys) for listing, rows in mine.items()}
+        return {listing: _rows_or_problem(listing, rows, nobodys) for listing, rows in mine.items()}
 
 
-def _chain_rows(listing: Listing, rows: Sequence[Row], nobodys: int) -> QuoteRows | UnreadableFileError:
+def _rows_or_problem(listing: Listing, rows: Sequence[Row], nobodys: int) -> QuoteRows | UnreadableFileError:
+    try:
+        return _chain_rows(listing, rows, nobodys)
+    except UnreadableFileError as problem:
+        return problem
+
+
+def _chain_rows(listing: Listing, rows: Sequence[Row], nobodys: int) -> QuoteRows:
     """`nobodys` rows of the file name no chain; they may belong to any, so every chain of the file counts them."""
     contracts = [contract for row in rows if (contract := _Contract.parse(row, listing)) is not None]
     spots = {contract.spot for contract in contracts}
     if not contracts:
-        return UnreadableFileError(f"none of its {len(rows)} rows of {listing.symbol} at that quote_time can be read")
+        raise UnreadableFileError(f"none of its {len(rows)} rows of {listing.symbol} at that quote_time can be read")
     if len(spots) > 1:
-        return UnreadableFileError(f"it gives {len(spots)} spot prices for {listing.symbol} at one quote_time, not one")
+        raise UnreadableFileError(f"it gives {len(spots)} spot prices for {listing.symbol} at one quote_time, not one")
     oi_dates = {contract.oi_date for contract in contracts}
     roots = sorted({contract.root for contract in contracts})
     dates = sorted({contract.expiry for contract in contracts})
@@ -107,7 +114,7 @@ def _chain_rows(listing: Listing, rows: Sequence[Row], nobodys: int) -> QuoteRow
         strike=np.array([contract.strike for contract in contracts], dtype=np.float64),
         bid=np.array([contract.bid for contract in contracts], dtype=np.float64),
         ask=np.array([contract.ask for contract in contracts], dtype=np.float64),
-        iv=np.array([contract.iv for contract in contracts], dtype=np.float64),
+        iv=volatilities([contract.iv for contract in contracts]),
         open_interest=np.array([contract.open_interest for contract in contracts], dtype=np.float64),
         multiplier=np.array([contract.multiplier for contract in contracts], dtype=np.float64),
         unreadable=nobodys + len(rows) - len(contracts),

@@ -23,6 +23,10 @@ CANARY = "CANARY-7f3a"
 COLUMNS = ("symbol", "quote_time", "spot", "expiry", "strike", "right", "open_interest", "iv", "bid", "ask", "root")
 
 
+def present() -> datetime:
+    return datetime.now(UTC)
+
+
 def osi(root: str, expiry: str, right: str, strike: float) -> str:
     """The compact option symbol: root, yymmdd, C or P, strike in thousandths."""
     return f"{root}{expiry[2:4]}{expiry[5:7]}{expiry[8:10]}{right[0].upper()}{round(strike * 1000):08d}"
@@ -98,7 +102,7 @@ def write_table(folder: Path, name: str, *rows: Mapping[str, object]) -> Path:
 
 
 def a_reader(folder: Path, staleness_days: float = 5.0) -> FilesReader:
-    return FilesReader(folder, flat_rate=0.04, staleness=timedelta(days=staleness_days))
+    return FilesReader(folder, clock=present, flat_rate=0.04, staleness=timedelta(days=staleness_days))
 
 
 def read(folder: Path, *symbols: str, at: datetime | None = None, staleness_days: float = 5.0) -> ChainSnapshot:

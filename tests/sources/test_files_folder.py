@@ -140,8 +140,8 @@ def between_listing_and_reading(monkeypatch: pytest.MonkeyPatch, action: Any) ->
     """Do something to the folder after the reader has listed it and before it reads the chains."""
     real = reader_module._by_symbol
 
-    def listed(entries: Any) -> Any:
-        found = real(entries)
+    def listed(entries: Any, now: datetime) -> Any:
+        found = real(entries, now)
         action()
         return found
 
@@ -276,3 +276,11 @@ def test_every_symbol_asked_for_is_answered_or_missing_and_never_both(tmp_path: 
     asked = ("NVDA", "AMD", "TSM", "MU", "QCOM")
     answer = read(tmp_path, *asked)
     assert sorted([*answer.chains, *(one.symbol for one in answer.missing)]) == sorted(asked)
+
+
+def test_a_file_stamped_in_the_future_is_not_known_yet_and_makes_nobody_stale(tmp_path: Path) -> None:
+    write_table(tmp_path, "today.csv", a_row(symbol="NVDA"))
+    write_table(tmp_path, "tomorrow.csv", a_row(symbol="AMD", quote_time="2999-01-04T15:30Z"))
+    answer = read(tmp_path, "NVDA", "AMD")
+    assert list(answer.chains) == ["NVDA"]
+    assert answer.missing[0].symbol == "AMD"

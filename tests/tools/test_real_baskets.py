@@ -58,12 +58,16 @@ def golden(symbol: str) -> Golden:
 @pytest.fixture(scope="module")
 def source() -> ComputedSource:
     """One reader for all tests here, so that the folder is read once."""
-    return ComputedSource(FilesReader(real_data.US_CLOSE, flat_rate=0.04, staleness=timedelta(days=5)))
+    return ComputedSource(FilesReader(real_data.US_CLOSE, clock=present, flat_rate=0.04, staleness=timedelta(days=5)))
 
 
 async def ask(source: ComputedSource, era: Era = "auto", **arguments: Any) -> Reply:
     async with a_desk(source, era, clock=lambda: NOW) as desk:
         return await desk.answer(**arguments)
+
+
+def present() -> datetime:
+    return datetime.now(UTC)
 
 
 def rows(answer: Reply) -> Mapping[str, Mapping[str, Any]]:
@@ -144,7 +148,7 @@ async def test_wells_fargo_is_the_one_bank_in_negative_gamma(source: ComputedSou
 def test_all_files_parse_and_their_total_gamma_is_the_files_own(source: ComputedSource) -> None:
     names = sorted(path.stem for path in real_data.US_CLOSE.glob("*.json"))
     assert len(names) == 94
-    reader = FilesReader(real_data.US_CLOSE, flat_rate=0.04, staleness=timedelta(days=5))
+    reader = FilesReader(real_data.US_CLOSE, clock=present, flat_rate=0.04, staleness=timedelta(days=5))
     snapshot = measured(reader.read([name.replace("-", ".") for name in names], None))
     assert snapshot.missing == ()
     assert snapshot.provenance.notices == ()
