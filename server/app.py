@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,6 +18,8 @@ from prompts.catalogue import PROMPTS
 from server.settings import Settings, SourceName
 from server.strict import StrictServer, strict_tool
 from server.warm_up import WarmUp
+from sources.base import DailyCloses, HistorySource
+from sources.baskets import BasketCatalogue
 from sources.market import Market
 from tools.catalogue import TOOLS
 from tools.definition import ToolDefinition
@@ -78,6 +80,14 @@ class _LazySource:
     async def status(self) -> SourceStatus:
         return await (await self._ready()).status()
 
+    async def daily_closes(self, symbols: Sequence[str], at: datetime | None, count: int) -> DailyCloses | None:
+        source = await self._ready()
+        return await source.daily_closes(symbols, at, count) if isinstance(source, HistorySource) else None
+
+    async def index_weights(self, index: str) -> Mapping[str, float] | None:
+        source = await self._ready()
+        return await source.index_weights(index) if isinstance(source, HistorySource) else None
+
     async def _ready(self) -> Source:
         if self._built is not None:
             return self._built
@@ -119,6 +129,7 @@ def build_server(
         convention=settings.convention,
         ambiguous_below=settings.ambiguous_below,
         staleness=timedelta(days=settings.staleness_days),
+        baskets=BasketCatalogue(settings.baskets),
     )
 
     @asynccontextmanager

@@ -99,7 +99,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
             flag(name),
             dest=name,
             default=argparse.SUPPRESS,
-            metavar="FOLDER" if name == "files_dir" else "VALUE",
+            metavar={"files_dir": "FOLDER", "baskets": "FILE"}.get(name, "VALUE"),
             help=f"{field.description} ({allowed(field).replace('`', '')})",
         )
 

@@ -69,6 +69,10 @@ class Settings(BaseSettings):
         description="The folder with your chain files; needed when the source is `files`.",
         validate_default=True,
     )
+    baskets: Path | None = Field(
+        None,
+        description="A TOML file with baskets of your own; they are known by name beside the built-in ones.",
+    )
     convention: Annotated[SignConvention, BeforeValidator(_lower)] = Field(
         SignConvention.STREET,
         description="Who is assumed to hold which side of the open interest, unless a call names another convention.",
@@ -110,6 +114,11 @@ class Settings(BaseSettings):
         if folder is None and info.data.get("source") is SourceName.FILES:
             raise ValueError("is not set, but the source `files` needs the folder that holds your chain files")
         return folder.expanduser() if folder is not None else None
+
+    @field_validator("baskets")
+    @classmethod
+    def _home_expanded(cls, file: Path | None) -> Path | None:
+        return file.expanduser() if file is not None else None
 
     @classmethod
     def load(cls, overrides: Mapping[str, str] | None = None) -> Self:
@@ -184,7 +193,7 @@ def allowed(field: FieldInfo) -> str:
         return ", ".join(f"`{choice}`" for choice in choices)
     if field.annotation is float:
         return "a number " + " ".join(_limits(field))
-    return "a folder"
+    return "a path"
 
 
 def _choices(field: FieldInfo) -> list[str]:

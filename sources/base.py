@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import anyio.to_thread
 
@@ -68,6 +68,39 @@ class ChainSource(Source, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class DailyCloses:
+    """Closing prices of several symbols on the same sessions, oldest first; every series is as long as `days`."""
+
+    days: tuple[date, ...]
+    prices: Mapping[str, tuple[float, ...]]
+
+
+@runtime_checkable
+class HistorySource(Protocol):
+    """A source that also knows daily closes and what its indices are made of."""
+
+    async def daily_closes(self, symbols: Sequence[str], at: datetime | None, count: int) -> DailyCloses | None:
+        """Up to `count` closes of sessions that were over by `at` (now if None); symbols it lacks are left out.
+
+        None where the source has no closes at all.
+        """
+        ...
+
+    async def index_weights(self, index: str) -> Mapping[str, float] | None:
+        """Published weights of an index or fund, summing to 1; None where the source publishes none."""
+        ...
+
+
+@runtime_checkable
+class HistoryReader(Protocol):
+    """What a `ChainReader` offers beside chains when it knows closes and index weights; see `HistorySource`."""
+
+    def daily_closes(self, symbols: Sequence[str], at: datetime | None, count: int) -> DailyCloses: ...
+
+    def index_weights(self, index: str) -> Mapping[str, float] | None: ...
+
+
 class ChainReader(Protocol):
     """The synchronous heart of a chain source; called in a worker thread, possibly from several at once."""
 
@@ -90,6 +123,14 @@ class ComputedSource:
 
     async def status(self) -> SourceStatus:
         return await anyio.to_thread.run_sync(self._reader.describe, abandon_on_cancel=True)
+
+    async def daily_closes(self, symbols: Sequence[str], at: datetime | None, count: int) -> DailyCloses | None:
+        if not isinstance(self._reader, HistoryReader):
+            return None
+        return await anyio.to_thread.run_sync(self._reader.daily_closes, symbols, at, count, abandon_on_cancel=True)
+
+    async def index_weights(self, index: str) -> Mapping[str, float] | None:
+        return self._reader.index_weights(index) if isinstance(self._reader, HistoryReader) else None
 
     def _measure(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
         return measured(self._reader.read(symbols, at))

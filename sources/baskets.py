@@ -42,10 +42,17 @@ class BasketProblem:
     sentence: str
 
 
+# Names that stand for a large part of an index, from the demo market's own tables of 2026-11 (largest first). Only the names are
+# meant: their weights in the index change daily and are not ours to state, so the baskets weigh them equally.
+_SPX_TOP = "NVDA AAPL MSFT AMZN GOOGL META AVGO TSLA BRK.B JPM LLY WMT V ORCL MA XOM JNJ NFLX COST HD".split()
+_NDX_TOP = "NVDA AAPL MSFT AMZN GOOGL META AVGO TSLA NFLX COST TMUS CSCO AMD ADBE QCOM TXN AMAT AMGN SBUX GILD".split()
+
 _THEMES = (
     NamedBasket("semis", ("NVDA", "AMD", "AVGO", "MU", "SMCI", "TSM", "QCOM", "ASML"), index="SMH"),
     NamedBasket("megacap", ("AAPL", "MSFT", "NVDA", "AMZN", "META", "GOOGL", "TSLA"), index="QQQ"),
     NamedBasket("banks", ("JPM", "BAC", "WFC", "C", "GS", "MS"), index="XLF"),
+    NamedBasket("spx_top", tuple(_SPX_TOP), index="SPX", partial=True),
+    NamedBasket("ndx_top", tuple(_NDX_TOP), index="NDX", partial=True),
 )
 
 

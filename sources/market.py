@@ -5,7 +5,7 @@ A question is put to a source a few symbols at a time, so that progress can be t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from exposure.snapshot import Missing, MissingReason, Mode, Provenance, Snapshot
+from sources.base import DailyCloses, HistorySource
 
 if TYPE_CHECKING:
     from sources.base import Source, SourceStatus
@@ -61,6 +62,15 @@ class Market:
             mode = Mode.LIVE if at is None else Mode.REPLAY
             return Snapshot({}, tuple(timed_out), Provenance("none", mode, synthetic=False, at=at))
         return _joined(parts, timed_out)
+
+    async def daily_closes(self, symbols: Sequence[str], at: datetime | None, count: int) -> DailyCloses | None:
+        """Closes of the last sessions that were over by then; None where the source has none."""
+        source = self._live if at is None else self._replay
+        return await source.daily_closes(symbols, at, count) if isinstance(source, HistorySource) else None
+
+    async def index_weights(self, index: str) -> Mapping[str, float] | None:
+        """Published weights of an index; None where the live source publishes none. They are never invented."""
+        return await self._live.index_weights(index) if isinstance(self._live, HistorySource) else None
 
     async def status(self) -> MarketStatus:
         """What can be asked, of each half."""

@@ -17,7 +17,8 @@ from pydantic import Field, WithJsonSchema
 from exposure.basket import MAX_SYMBOLS, Basket, BasketError
 from exposure.dealer import SignConvention
 from exposure.instruments import canonical_symbol
-from tools.baskets import basket_symbols
+from sources.baskets import BasketCatalogue
+from tools.baskets import named_basket
 from tools.figures import echoed
 
 _LIST_OF = {"type": "array", "items": {"type": "string"}}
@@ -61,7 +62,7 @@ ConventionArgument = Annotated[
 DetailArgument = Annotated[Literal["default", "full"], Field(description="full lists every name with legs and coverage")]
 
 
-def requested_basket(symbols: object, weights: object, basket: str | None) -> Basket:
+def requested_basket(symbols: object, weights: object, basket: str | None, catalogue: BasketCatalogue) -> Basket:
     """The basket that was asked for, by symbols or by name.
 
     Raises ToolError with a sentence when it cannot be understood, is empty, too large or badly weighted.
@@ -69,7 +70,9 @@ def requested_basket(symbols: object, weights: object, basket: str | None) -> Ba
     if basket is not None and symbols is not None:
         raise ToolError("Give either symbols or basket, not both.")
     if basket is not None:
-        names, inline = list(basket_symbols(basket)), None
+        found = named_basket(catalogue, basket)
+        own = list(found.weights) if found.weights and weights is None else None
+        names, inline = list(found.symbols), own
     elif symbols is not None:
         names, inline = _symbols(symbols)
     else:

@@ -37,7 +37,7 @@ async def basket_exposure(
     detail: DetailArgument = "default",
 ) -> Annotated[CallToolResult, BasketAnswer]:
     state = ctx.request_context.lifespan_context
-    asked = requested_basket(symbols, weights, basket)
+    asked = requested_basket(symbols, weights, basket, state.baskets)
     replay = replay_instant(at, state.clock())
     snapshot = await state.market.snapshot(tuple(asked.weights), replay.instant if replay else None)
     try:

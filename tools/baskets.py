@@ -1,4 +1,4 @@
-"""Baskets with a name: the built-in ones, looked up with forgiveness, and the funds that hold their own constituents."""
+"""Looking up baskets by name, with forgiveness, and the funds of a basket that hold its other members."""
 
 from __future__ import annotations
 
@@ -8,64 +8,60 @@ from collections.abc import Sequence
 from mcp.server.mcpserver.exceptions import ToolError
 
 from exposure.instruments import AssetClass, asset_class
-from sources.universe import Sector, names_in
+from sources.baskets import BasketCatalogue, NamedBasket, built_in_baskets, normalised_name, sector_baskets
+from sources.universe import SECTOR_FUNDS, names_in
 from tools.figures import echoed
 
-_THEMES: dict[str, tuple[str, ...]] = {
-    "semis": ("NVDA", "AMD", "AVGO", "MU", "SMCI", "TSM", "QCOM", "ASML"),
-    "megacap": ("AAPL", "MSFT", "NVDA", "AMZN", "META", "GOOGL", "TSLA"),
-    "banks": ("JPM", "BAC", "WFC", "C", "GS", "MS"),
-}
-_BROAD_FUNDS = frozenset(
-    ["SPX", "SPY", "VOO", "IVV", "RSP", "VTI", "XSP", "NDX", "QQQ", "QQQM", "XND", "RUT", "IWM", "DJX", "DIA"]
-)
-_SECTOR_FUNDS: dict[str, Sector] = {
-    "XLK": Sector.TECHNOLOGY,
-    "XLC": Sector.COMMUNICATION_SERVICES,
-    "XLY": Sector.CONSUMER_DISCRETIONARY,
-    "XLP": Sector.CONSUMER_STAPLES,
-    "XLE": Sector.ENERGY,
-    "XLF": Sector.FINANCIALS,
-    "XLV": Sector.HEALTH_CARE,
-    "XLI": Sector.INDUSTRIALS,
-    "XLB": Sector.MATERIALS,
-    "XLRE": Sector.REAL_ESTATE,
-    "XLU": Sector.UTILITIES,
-}
-_SEMICONDUCTOR_FUNDS = frozenset(("SMH", "SOXX", "SOXL", "SOXS"))
+_BROAD_FUNDS = frozenset("SPX SPY VOO IVV RSP VTI XSP NDX QQQ QQQM XND RUT IWM DJX DIA".split())
+_SEMICONDUCTOR_FUNDS = frozenset("SMH SOXX SOXL SOXS".split())
+MOST_BASKETS = 25
 
 
-def basket_names() -> tuple[str, ...]:
-    """Every built-in basket: the themes, then the 11 sectors."""
-    return (*_THEMES, *(sector.value for sector in Sector))
+def named_basket(catalogue: BasketCatalogue, name: str) -> NamedBasket:
+    """The basket of that name; blanks, hyphens and case are forgiven.
 
-
-def basket_symbols(name: str) -> tuple[str, ...]:
-    """The symbols of a built-in basket; blanks, hyphens and case are forgiven.
-
-    Raises ToolError with the nearest names when there is none.
+    Raises ToolError with the nearest names when there is none, and with what is wrong in the user's file.
     """
-    wanted = name.strip().lower().replace("-", "_").replace(" ", "_")
-    if wanted in _THEMES:
-        return _THEMES[wanted]
-    if wanted in set(Sector):
-        return names_in(Sector(wanted))
-    near = difflib.get_close_matches(wanted, basket_names(), n=3, cutoff=0.5)
+    baskets = catalogue.baskets()
+    found = baskets.get(normalised_name(name))
+    if found is not None:
+        return found
+    near = difflib.get_close_matches(normalised_name(name), baskets, n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
-    raise ToolError(f"There is no basket named '{echoed(name, 40)}'. {hint}Baskets: {', '.join(basket_names())}.")
+    mistakes = "".join(f" {sentence}" for sentence in mistakes_in(catalogue))
+    raise ToolError(f"There is no basket named '{echoed(name, 40)}'. {hint}Baskets: {', '.join(baskets)}.{mistakes}")
+
+
+def chosen_baskets(catalogue: BasketCatalogue, given: Sequence[str] | str | None) -> list[NamedBasket]:
+    """The baskets of a list or comma string, each once; the eleven sectors when none is named."""
+    if given is None:
+        return list(sector_baskets())
+    texts = given.replace(";", ",").split(",") if isinstance(given, str) else [part for one in given for part in one.split(",")]
+    names = dict.fromkeys(normalised_name(text) for text in texts if text.strip())
+    if not names:
+        raise ToolError("baskets names none. Leave it out for the eleven sectors, or name some, for example semis, banks.")
+    if len(names) > MOST_BASKETS:
+        raise ToolError(f"{len(names)} baskets; at most {MOST_BASKETS} are scanned in one call.")
+    return [named_basket(catalogue, name) for name in names]
+
+
+def mistakes_in(catalogue: BasketCatalogue) -> list[str]:
+    """One sentence for each mistake in the user's baskets file."""
+    return [f"Your baskets file, line {one.line}: {one.sentence}." for one in catalogue.problems()]
 
 
 def overlaps(symbols: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
-    """Each index or fund of the basket with the other members it holds or tracks, so that they count twice."""
+    """Each index or fund of the basket with the other members it may hold or track, so that they count twice."""
     stocks = {symbol for symbol in symbols if asset_class(symbol) is AssetClass.STOCK}
+    sector_of = {fund: sector for sector, fund in SECTOR_FUNDS.items()}
     found = []
     for fund in symbols:
         if fund in _BROAD_FUNDS:
             held = (stocks | _BROAD_FUNDS) & set(symbols) - {fund}
-        elif fund in _SECTOR_FUNDS:
-            held = stocks & set(names_in(_SECTOR_FUNDS[fund]))
+        elif fund in sector_of:
+            held = stocks & set(names_in(sector_of[fund]))
         elif fund in _SEMICONDUCTOR_FUNDS:
-            held = stocks & set(_THEMES["semis"])
+            held = stocks & set(built_in_baskets()["semis"].symbols)
         else:
             continue
         if held:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from exposure.dealer import SignConvention
+from sources.baskets import BasketCatalogue
 
 if TYPE_CHECKING:
     from sources.market import Market
@@ -22,3 +23,4 @@ class AppState:
     convention: SignConvention
     ambiguous_below: float
     staleness: timedelta
+    baskets: BasketCatalogue = field(default_factory=BasketCatalogue)

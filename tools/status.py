@@ -14,7 +14,7 @@ from exposure.sessions import Phase, phase_at
 from exposure.snapshot import Mode
 from sources.base import SourceStatus
 from tools.answer import SYNTHETIC_LABEL, tool_result
-from tools.baskets import basket_names
+from tools.baskets import mistakes_in
 from tools.definition import ToolDefinition
 from tools.figures import Instant, eastern_clock
 from tools.state import AppState
@@ -38,7 +38,8 @@ async def data_status(
         session=phase_at(now),
         convention=state.convention,
         conventions=list(SignConvention),
-        baskets=list(basket_names()),
+        baskets=list(state.baskets.baskets()),
+        basket_mistakes=mistakes_in(state.baskets),
         staleness_days=state.staleness.total_seconds() / 86400,
         self_check=checks,
     )
@@ -89,6 +90,7 @@ class StatusAnswer(BaseModel):
     convention: SignConvention
     conventions: list[SignConvention]
     baskets: list[str]
+    basket_mistakes: list[str]
     staleness_days: float
     self_check: list[CheckLine]
 
@@ -142,7 +144,7 @@ def _text(answer: StatusAnswer) -> str:
         + ".",
         f"Baskets: {', '.join(answer.baskets)}.",
     ]
-    lines += [f"Remark: {remark}" for remark in answer.live.remarks]
+    lines += [f"Remark: {remark}" for remark in (*answer.live.remarks, *answer.basket_mistakes)]
     lines += [
         f"Self-check {one.name}: expected {one.expected:,.2f}, computed {one.computed:,.2f}, {'ok' if one.passed else 'FAILED'}."
         for one in answer.self_check

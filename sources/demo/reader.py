@@ -10,10 +10,9 @@ from datetime import UTC, date, datetime
 import numpy as np
 
 from exposure.chain import Chain
-from exposure.greeks import Floats
 from exposure.sessions import EASTERN, LAST_DAY, eastern, next_session, previous_session
 from exposure.snapshot import Missing, MissingReason, Mode, Provenance
-from sources.base import ChainSnapshot, SourceStatus
+from sources.base import ChainSnapshot, DailyCloses, SourceStatus
 from sources.demo.chains import quote_chain
 from sources.demo.events import MarketEvent
 from sources.demo.listing import Listing, Profile, list_contracts, profile
@@ -79,18 +78,20 @@ class DemoReader:
         """The weights an index or ETF of this market publishes, summing to 1; None for anything else."""
         return index_weights(index)
 
-    def closes(self, symbol: str, last: date, count: int) -> Floats:
-        """Up to `count` daily closes in dollars, oldest first, ending with the last session on or before `last`.
-
-        A session that has not closed by the clock is left out. KeyError for a symbol that is not in the market.
-        """
+    def daily_closes(self, symbols: Sequence[str], at: datetime | None, count: int) -> DailyCloses:
+        """Up to `count` daily closes in dollars of every session over by `at`; symbols outside the market are left out."""
         market = self._market()
-        until = min(last, self._last_closed())
-        if until < FIRST_SESSION:
-            return np.empty(0)
-        stop = bisect_right(market.sessions, until)
-        closes: Floats = np.exp(market.days.log_close[market.row[symbol], max(stop - count, 1) : stop])
-        return closes.round(2)
+        until = self._last_closed(self._clock() if at is None else min(at, self._clock()))
+        stop = bisect_right(market.sessions, until) if until >= FIRST_SESSION else 0
+        start = max(stop - count, 1) if stop else 0
+        return DailyCloses(
+            tuple(market.sessions[start:stop]),
+            {
+                symbol: tuple(np.exp(market.days.log_close[market.row[symbol], start:stop]).round(2).tolist())
+                for symbol in symbols
+                if symbol in self._known
+            },
+        )
 
     def _market(self) -> Market:
         with self._lock:
@@ -98,12 +99,13 @@ class DemoReader:
                 self._drawn = Market(self._events)
             return self._drawn
 
-    def _last_closed(self) -> date:
-        now = min(self._clock(), _END)
-        if now < REPLAY_FROM:
+    def _last_closed(self, instant: datetime) -> date:
+        """The last session that was over by then; `BASE_DAY` where there was none."""
+        known = min(instant, _END)
+        if known < REPLAY_FROM:
             return BASE_DAY
-        session = self._market().moment(now).session
-        return session.date if session.close <= now else previous_session(session.date).date
+        session = self._market().moment(known).session
+        return session.date if session.close <= known else previous_session(session.date).date
 
     def _settled(self, instant: datetime) -> int:
         """Index of the latest session whose settled open interest was published by then."""

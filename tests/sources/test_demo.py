@@ -305,7 +305,7 @@ def test_a_clock_outside_the_calendar_is_no_data_rather_than_an_error(now: datet
 def test_the_last_day_of_the_calendar_is_answered() -> None:
     reader = DemoReader(lambda: eastern(date(2030, 12, 31), 20))
     assert one(reader, "SPX", None).quote_time == eastern(date(2030, 12, 31), 16)
-    assert len(reader.closes("SPX", date(2030, 12, 31), 5)) == 5
+    assert reader.daily_closes(["SPX"], None, 5).days[-1] == date(2030, 12, 31)
 
 
 def test_the_status_lists_every_symbol_and_the_range(reader: DemoReader) -> None:
@@ -316,12 +316,25 @@ def test_the_status_lists_every_symbol_and_the_range(reader: DemoReader) -> None
     assert (status.replay_from, status.replay_to) == (datetime(2018, 4, 16, 13, 30, tzinfo=UTC), NOW)
 
 
+def closes(reader: DemoReader, symbol: str, at: datetime | None, count: int) -> list[float]:
+    return list(reader.daily_closes([symbol], at, count).prices[symbol])
+
+
 def test_closes_end_with_the_last_completed_session_and_are_the_spots_of_the_closes(reader: DemoReader) -> None:
-    closes = reader.closes("NVDA", date(2026, 6, 7), 3)
-    assert closes.tolist() == [one(reader, "NVDA", eastern(date(2026, 6, day), 16)).spot for day in (3, 4, 5)]
-    assert reader.closes("NVDA", date(2026, 6, 30), 1) == one(reader, "NVDA", eastern(date(2026, 6, 9), 16)).spot
-    assert len(reader.closes("NVDA", date(2018, 4, 17), 30)) == 2
-    assert len(reader.closes("NVDA", date(2018, 4, 15), 30)) == 0
+    on_sunday = eastern(date(2026, 6, 7), 12)
+    found = reader.daily_closes(["NVDA", "XYZZ"], on_sunday, 3)
+    assert found.days == tuple(date(2026, 6, day) for day in (3, 4, 5))
+    assert list(found.prices) == ["NVDA"]
+    assert list(found.prices["NVDA"]) == [one(reader, "NVDA", eastern(day, 16)).spot for day in found.days]
+    assert closes(reader, "NVDA", None, 1) == [one(reader, "NVDA", eastern(date(2026, 6, 9), 16)).spot]
+    assert len(closes(reader, "NVDA", eastern(date(2018, 4, 17), 16), 30)) == 2
+    assert closes(reader, "NVDA", eastern(date(2018, 4, 15), 16), 30) == []
+
+
+def test_a_close_is_not_known_before_the_session_is_over(reader: DemoReader) -> None:
+    day = date(2026, 6, 5)
+    assert reader.daily_closes(["NVDA"], eastern(day, 15, 59), 1).days == (date(2026, 6, 4),)
+    assert reader.daily_closes(["NVDA"], eastern(day, 16), 1).days == (day,)
 
 
 def test_the_reader_publishes_the_universes_index_weights(reader: DemoReader) -> None:
@@ -349,8 +362,8 @@ def test_regimes_differ_across_names_and_change_over_time(reader: DemoReader) ->
 
 def test_more_names_are_in_negative_gamma_after_the_market_fell(reader: DemoReader) -> None:
     names = single_names()[::4]
-    week = [reader.closes("SPX", day - timedelta(days=1), 6) for day in DAYS]
-    returns = np.array([closes[-1] / closes[0] - 1 for closes in week])
+    week = [closes(reader, "SPX", eastern(day, 9), 6) for day in DAYS]
+    returns = np.array([prices[-1] / prices[0] - 1 for prices in week])
     negative = (gex_table(reader, names, DAYS) < 0).mean(axis=1)
     fallen, risen = negative[returns < np.quantile(returns, 0.25)], negative[returns > np.quantile(returns, 0.75)]
     assert fallen.mean() > risen.mean() + 0.10

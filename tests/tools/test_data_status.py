@@ -15,7 +15,7 @@ from tests.tools.desk import Era, a_desk, a_source
 
 pytestmark = pytest.mark.anyio
 
-FIELDS = "headline live replay now session convention conventions baskets staleness_days self_check"
+FIELDS = "headline live replay now session convention conventions baskets basket_mistakes staleness_days self_check"
 
 
 async def test_the_status_says_what_can_be_asked(era: Era) -> None:
@@ -41,7 +41,7 @@ async def test_the_status_says_what_can_be_asked(era: Era) -> None:
     assert structured["convention"] == "dealers_long_all"
     assert structured["conventions"] == [one.value for one in SignConvention]
     assert structured["baskets"][:3] == ["semis", "megacap", "banks"]
-    assert len(structured["baskets"]) == 14
+    assert len(structured["baskets"]) == 16
     assert structured["staleness_days"] == 0.5
 
 
@@ -55,7 +55,7 @@ async def test_the_text_carries_the_same_facts(era: Era) -> None:
         "Replay with at: 2024-06-05 16:00 ET to 2024-06-06 10:00 ET; a gap of up to 5 days is bridged and said.",
         "Now 2024-06-06 10:00 ET, session open.",
         "Convention street; others: dealers_long_calls_short_puts,",
-        "Baskets: semis, megacap, banks, technology,",
+        "Baskets: semis, megacap, banks, spx_top, ndx_top, technology,",
         "Remark: One file cannot be read.",
         "expected 692,276.40, computed 692,276.40, ok.",
         "expected 584,000,000.00, computed 584,000,000.00, ok.",
