@@ -33,6 +33,11 @@ class NamedBasket:
     partial: bool = False
     """True where the symbols stand for an index that holds many more, so that no weight or correlation is the index's."""
 
+    @property
+    def fund(self) -> tuple[str, ...]:
+        """The index or fund as a tuple, empty where there is none."""
+        return (self.index,) if self.index else ()
+
 
 @dataclass(frozen=True, slots=True)
 class BasketProblem:

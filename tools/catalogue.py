@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools import basket, status
+from tools import basket, scan, status
 from tools.definition import ToolDefinition
 
-TOOLS: tuple[ToolDefinition, ...] = (basket.TOOL, status.TOOL)
+TOOLS: tuple[ToolDefinition, ...] = (basket.TOOL, scan.TOOL, status.TOOL)

@@ -28,6 +28,14 @@ Share = Annotated[float, PlainSerializer(rounded_share)]
 """A fraction, 0..1 unless said otherwise."""
 
 
+def _short_share(value: float) -> float:
+    return round(value, 4) + 0.0
+
+
+ShortShare = Annotated[float, PlainSerializer(_short_share)]
+"""A fraction to a hundredth of a percent, where an answer has many."""
+
+
 def instant_text(moment: datetime) -> str:
     """A UTC instant for structured output, to the second."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,18 +73,19 @@ def strings(node: Any) -> Iterator[str]:
         yield node
 
 
-def unsupported(text: str, structured: dict[str, Any]) -> list[str]:
-    """The numbers of a basket answer's text that the structured answer does not hold.
+def unsupported(text: str, structured: dict[str, Any], counts: Iterable[float] = ()) -> list[str]:
+    """The numbers of an answer's text that the structured answer does not hold.
 
     Sentences that stand verbatim in the structured answer and name fixed quantities (units, warnings, details) are left out.
+    `counts` are numbers of things the structured answer lists (baskets, names) without writing down how many.
     """
     rest = text
-    fixed = [structured["units"], structured["reading"], *(one["message"] for one in structured["warnings"])]
+    fixed = [structured["units"], structured.get("reading", ""), *(one["message"] for one in structured["warnings"])]
     fixed += [one["detail"] for one in structured["missing"] if one["detail"]]
     for sentence in fixed:
         rest = rest.replace(sentence, " ")
     rest = rest.replace("per 1% move", " ")
     held = list(numbers(structured))
-    held += [structured["constituent_count"] + len(structured["missing"]), 1.0 - structured["weight_coverage"]]
-    held += [len(structured["missing"]) - 3, 0.0]
+    held += [structured.get("constituent_count", 0) + len(structured["missing"]), 1.0 - (structured["weight_coverage"] or 0.0)]
+    held += [len(structured["missing"]) - 3, 0.0, *counts]
     return [one.written for one in figures(rest) if not any(one.is_of(number) for number in held)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from sources.base import ComputedSource, measured
+from exposure.snapshot import Snapshot
+from sources.base import ComputedSource, SourceStatus, measured
 from sources.files.reader import FilesReader
 from tests import real_data
 from tests.tools.desk import Era, Reply, a_desk
@@ -194,3 +195,31 @@ async def test_a_class_share_is_found_in_any_spelling_among_real_files(source: C
 
 async def test_a_real_answer_is_the_same_in_both_eras(source: ComputedSource) -> None:
     assert await ask(source, "auto", basket="semis") == await ask(source, "legacy", basket="semis")
+
+
+class Counting:
+    """The files source, and which symbols were asked of it."""
+
+    def __init__(self, source: ComputedSource) -> None:
+        self.source = source
+        self.asked: list[str] = []
+
+    async def exposures(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
+        self.asked += symbols
+        return await self.source.exposures(symbols, at)
+
+    async def status(self) -> SourceStatus:
+        return await self.source.status()
+
+
+async def test_one_scan_reproduces_the_golden_means_and_asks_for_each_symbol_once(source: ComputedSource) -> None:
+    counting = Counting(source)
+    async with a_desk(counting, clock=lambda: NOW) as desk:
+        answer = await desk.answer("scan_sectors", baskets="semis,megacap,banks")
+    found = {row["basket"]: row for row in answer.structured["baskets"]}
+    for basket, names, mean in (("semis", SEMIS, 188.87e6), ("megacap", MEGACAP, 598.19e6), ("banks", BANKS, 38.49e6)):
+        arrived = [golden(symbol).gross for symbol in names if symbol != "SMCI"]
+        assert abs(found[basket]["net_gex"] - mean) <= 0.03 * math.fsum(arrived) / len(arrived)
+    assert found["semis"]["missing"] == ["SMCI"]
+    assert counting.asked.count("NVDA") == 1
+    assert len(counting.asked) == len(set(counting.asked))

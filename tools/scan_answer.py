@@ -1,0 +1,235 @@
+"""From the snapshots of a scan to the rows of its answer."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from exposure.basket import Basket, BasketExposure, EmptyBasketError, WeightedMissing, aggregate
+from exposure.dealer import SignConvention
+from exposure.flips import flip_between, imbalance
+from exposure.reliability import DealerGamma
+from exposure.snapshot import Missing, Notice, Snapshot
+from sources.baskets import NamedBasket
+from tools.answer import (
+    SYNTHETIC_LABEL,
+    FourNets,
+    WarningLine,
+    common_fields,
+    nothing_arrived,
+    time_notices,
+)
+from tools.figures import eastern_clock, percent
+from tools.scan_model import BasketRow, ChangeRow, RowDetail, ScanAnswer
+
+_DRIVERS = 3
+_ONE_NAME = 2.0
+_FEW_NAMES = 4.0
+"""Effective names below which a basket is one name's doing, or a few names'."""
+_NAMES_IN_A_WARNING = 5
+_READING = "Net GEX is the weighted mean of a basket: the whole market's dealer exposure."
+
+
+class RankBy(StrEnum):
+    """What puts a basket first."""
+
+    NET_GEX = "net_gex"
+    IMBALANCE = "imbalance"
+    BREADTH = "breadth"
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Everything a scan is computed from; `before` is the snapshot at the earlier instant."""
+
+    baskets: Sequence[NamedBasket]
+    snapshot: Snapshot
+    before: Snapshot | None
+    convention: SignConvention
+    ambiguous_below: float
+
+    def result(self, symbols: Sequence[str], weights: Sequence[float] | None, snapshot: Snapshot) -> BasketExposure | None:
+        """The exposure of these symbols, or None when none of them arrived."""
+        asked = Basket.of(symbols, weights)
+        try:
+            return aggregate(asked, snapshot, self.convention, ambiguous_below=self.ambiguous_below)
+        except EmptyBasketError:
+            return None
+
+
+def scan_answer(scan: Scan, read: Sequence[Notice], mistakes: Sequence[str], rank_by: RankBy, *, full: bool) -> ScanAnswer:
+    """The whole answer. `read` is what has to be said about the arguments, `mistakes` about the user's baskets file.
+
+    Raises ToolError when no name of any basket arrived.
+    """
+    results = [scan.result(one.symbols, one.weights, scan.snapshot) for one in scan.baskets]
+    if not any(results):
+        raise nothing_arrived(scan.snapshot.missing, "No name of any basket could be answered.")
+    rows = [_row(scan, basket, result, full=full) for basket, result in zip(scan.baskets, results, strict=True)]
+    coverage = math.fsum(result.weight_coverage if result else 0.0 for result in results) / len(results)
+    missing = _missing_of_members(scan)
+    common = common_fields(scan.snapshot, scan.convention, missing, coverage)
+    notices = [
+        *_partial(scan.baskets, results),
+        *read,
+        *scan.snapshot.provenance.notices,
+        *time_notices(scan.snapshot),
+        *_double_counting(scan),
+        *(Notice("baskets_file", sentence) for sentence in mistakes),
+        Notice("weak_sign_assumption", "For single stocks the assumed dealer sign is weak evidence."),
+    ]
+    ranked = sorted(rows, key=lambda row: _rank(row, rank_by))
+    return ScanAnswer(
+        **common,
+        headline=_headline(scan, ranked, missing),
+        warnings=[WarningLine(code=one.code, message=one.message) for one in notices],
+        rank_by=rank_by.value,
+        reading=_READING,
+        since_resolved=scan.before.as_of if scan.before else None,
+        flipped=[f"{row.basket}: {row.change.flip}" for row in ranked if row.change and row.change.flip],
+        baskets=ranked,
+    )
+
+
+def structured(answer: ScanAnswer) -> dict[str, object]:
+    """The answer as structured content; a row has `change` and `detail` only where there is one."""
+    hidden = {
+        index: {name for name in ("change", "detail") if getattr(row, name) is None} for index, row in enumerate(answer.baskets)
+    }
+    return answer.model_dump(mode="json", exclude={"baskets": hidden})
+
+
+def _row(scan: Scan, basket: NamedBasket, result: BasketExposure | None, *, full: bool) -> BasketRow:
+    absent = [symbol for symbol in basket.symbols if symbol not in scan.snapshot.exposures]
+    fund = None if basket.index is None else scan.result([basket.index], None, scan.snapshot)
+    common = {
+        "basket": basket.name,
+        "missing": absent,
+        "fund": dict.fromkeys(basket.fund, fund.net.gex if fund else None),
+        "change": _change(scan, basket, result),
+    }
+    if result is None:
+        return BasketRow(
+            **common,
+            net_gex=None, sum_gex=None, imbalance=None, regime=None, dealer_gamma=None, reasons=[], flip_share=None, names=0,
+            negative_names=0, negative_weight=0.0, driven_by="nothing", effective_names=None, pivotal=[], drivers={},
+        )  # fmt: skip
+    top = result.constituents[:_DRIVERS]
+    return BasketRow(
+        **common,
+        net_gex=result.net.gex,
+        sum_gex=result.total.gex,
+        imbalance=imbalance(result),
+        regime=result.regime,
+        dealer_gamma=result.reliability.verdict,
+        reasons=list(result.reliability.reasons),
+        flip_share=result.reliability.flip_share,
+        names=len(result.constituents),
+        negative_names=result.negative_names,
+        negative_weight=result.negative_weight,
+        driven_by=_driven_by(result),
+        effective_names=None if result.effective_names is None else round(result.effective_names, 2),
+        pivotal=list(result.pivotal),
+        drivers={one.exposure.symbol: round(math.copysign(one.contribution_pct, one.nets.gex), 1) for one in top},
+        detail=RowDetail(
+            aggregate=FourNets.of(result.net),
+            aggregate_sum=FourNets.of(result.total),
+            fund_dealer_gamma=fund.reliability.verdict if fund else None,
+        )
+        if full
+        else None,
+    )
+
+
+def _driven_by(result: BasketExposure) -> str:
+    effective = result.effective_names
+    if effective is None:
+        return "nothing"
+    if effective < _ONE_NAME or result.constituents[0].exposure.symbol in result.pivotal:
+        return "one_name"
+    return "few_names" if effective < _FEW_NAMES or result.pivotal else "broad"
+
+
+def _change(scan: Scan, basket: NamedBasket, result: BasketExposure | None) -> ChangeRow | None:
+    """Against the earlier snapshot, over the names that arrived at both ends: a name that came or went is not a change."""
+    if scan.before is None:
+        return None
+    common = [symbol for symbol in basket.symbols if symbol in scan.snapshot.exposures and symbol in scan.before.exposures]
+    if not common or result is None:
+        return ChangeRow(net_gex=None, flip=None)
+    weights = None if basket.weights is None else [basket.weights[basket.symbols.index(symbol)] for symbol in common]
+    was, is_now = (scan.result(common, weights, one) for one in (scan.before, scan.snapshot))
+    if was is None or is_now is None:
+        return ChangeRow(net_gex=None, flip=None)
+    flip = flip_between(imbalance(was), imbalance(is_now))
+    return ChangeRow(net_gex=is_now.net.gex - was.net.gex, flip=f"{flip.before.value} to {flip.after.value}" if flip else None)
+
+
+def _rank(row: BasketRow, rank_by: RankBy) -> tuple[bool, float, str]:
+    """Most negative first; what is unknown last."""
+    reading = {
+        RankBy.NET_GEX: row.net_gex,
+        RankBy.IMBALANCE: row.imbalance,
+        RankBy.BREADTH: None if row.net_gex is None else -row.negative_weight,
+    }[rank_by]
+    return (reading is None, reading or 0.0, row.basket)
+
+
+def _missing_of_members(scan: Scan) -> list[WeightedMissing]:
+    """Missing members (not funds), each with its mean weight over the baskets of the scan."""
+    weights: Counter[str] = Counter()
+    for basket in scan.baskets:
+        for symbol, weight in Basket.of(basket.symbols, basket.weights).weights.items():
+            weights[symbol] += weight / len(scan.baskets)  # type: ignore[assignment]  # a Counter of shares
+    return [WeightedMissing(one, weights[one.symbol]) for one in scan.snapshot.missing if one.symbol in weights]
+
+
+def _partial(baskets: Sequence[NamedBasket], results: Sequence[BasketExposure | None]) -> list[Notice]:
+    lacking = [
+        f"{basket.name} {percent(result.weight_coverage if result else 0.0)}"
+        for basket, result in zip(baskets, results, strict=True)
+        if result is None or result.weight_coverage < 1.0
+    ]
+    if not lacking:
+        return []
+    sentence = f"{len(lacking)} of {len(baskets)} baskets are partial, weight covered: {_some_of(lacking)}."
+    return [Notice("partial_basket", sentence)]
+
+
+def _double_counting(scan: Scan) -> list[Notice]:
+    notices = []
+    if any(basket.index for basket in scan.baskets):
+        notices.append(Notice("double_counting", "A fund holds members of its basket: fund and basket are not to be added up."))
+    counts = Counter(symbol for basket in scan.baskets for symbol in set(basket.symbols))
+    shared = sorted(symbol for symbol, count in counts.items() if count > 1)
+    if shared:
+        notices.append(Notice("shared_names", f"In more than one basket, so rows are not to be added up: {_some_of(shared)}."))
+    return notices
+
+
+def _headline(scan: Scan, rows: Sequence[BasketRow], missing: Sequence[WeightedMissing]) -> str:
+    members = {symbol for basket in scan.baskets for symbol in basket.symbols}
+    label = f"{SYNTHETIC_LABEL} " if scan.snapshot.provenance.synthetic else ""
+    lost = f" (missing: {_some_of([_reason(one.missing) for one in missing])})" if missing else ""
+    arrived = f"{len(members) - len(missing)} of {len(members)} names in {len(rows)} baskets{lost}"
+    sides = [
+        f"{word}: {', '.join(names) or 'none'}"
+        for word, verdict in (("short gamma", DealerGamma.SHORT_GAMMA), ("ambiguous", DealerGamma.AMBIGUOUS))
+        for names in ([row.basket for row in rows if row.dealer_gamma is verdict],)
+    ]
+    as_of = f"as of {eastern_clock(scan.snapshot.as_of)}" if scan.snapshot.as_of else ""
+    flips = [row.basket for row in rows if row.change and row.change.flip]
+    flipped = f"; flipped: {', '.join(flips) or 'none'}" if scan.before else ""
+    return f"{label}{arrived} {as_of}; {'; '.join(sides)}{flipped}."
+
+
+def _reason(missing: Missing) -> str:
+    return f"{missing.symbol} {missing.reason.value}"
+
+
+def _some_of(words: Sequence[str]) -> str:
+    others = len(words) - _NAMES_IN_A_WARNING
+    return ", ".join(words[:_NAMES_IN_A_WARNING]) + (f" and {others} more" if others > 0 else "")
