@@ -1,4 +1,4 @@
-"""Rewrites what is generated: the tables and the picture of README.md, and the catalogue that the contract tests compare.
+"""Rewrites what is generated: parts of README.md, the transcripts of questions.md, and the catalogue of the contract tests.
 
 In README.md each stands between `<!-- name -->` and `<!-- /name -->`. Run by `make docs`; review a changed catalogue.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +23,35 @@ from tools.catalogue import TOOLS
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 CATALOGUE = ROOT / "tests" / "contract" / "catalogue.json"
+QUESTIONS = ROOT / "docs" / "questions.md"
+NOW = datetime(2026, 8, 21, 20, tzinfo=UTC)
 PICTURED = {"symbols": "NVDA,AMD,AVGO,TSM,XYZZ", "weights": "4,2,2,1,1", "at": "2026-08-21T15:30"}
+
+
+BOOK = "AAPL 240000\nNVDA, 1200 sh\nMSFT $150k\nshort TSLA 300 shares\nJPM 90000"
+ASKED: tuple[tuple[str, str, Mapping[str, object]], ...] = (
+    ("Which sectors are short gamma, and how sure is that?", "scan_sectors", {"at": "2026-08-21T15:30"}),
+    (
+        "What is the dealer exposure of 40/30/30 AAPL, MSFT, NVDA?",
+        "basket_exposure",
+        {"symbols": ["AAPL", "MSFT", "NVDA"], "weights": [0.4, 0.3, 0.3], "at": "2026-08-21T15:30"},
+    ),
+    (
+        "The same plus XYZZ?",
+        "basket_exposure",
+        {"symbols": ["AAPL", "MSFT", "NVDA", "XYZZ"], "weights": [0.4, 0.3, 0.3, 0.1], "at": "2026-08-21T15:30"},
+    ),
+    (
+        "Does my book's regime survive other sign assumptions?",
+        "book_exposure",
+        {"positions": BOOK, "at": "2026-08-21T15:30"},
+    ),
+    (
+        "Is correlation rich, SPX against its top names?",
+        "frame_dispersion",
+        {"basket": "spx_top", "at": "2026-08-21T15:30"},
+    ),
+)
 
 
 def tables() -> dict[str, str]:
@@ -32,15 +61,30 @@ def tables() -> dict[str, str]:
 
 def picture() -> str:
     """One answer of the demo market as the assistant reads it, with the call that asks for it."""
+    return f"On the demo market, as the assistant reads it:\n\n{transcript('basket_exposure', PICTURED)}"
+
+
+def transcript(tool: str, arguments: Mapping[str, object]) -> str:
+    """A call and the text it gives on the demo market, at a fixed present."""
 
     async def ask() -> str:
-        server = build_server(Settings(), clock=lambda: datetime(2026, 8, 21, 20, tzinfo=UTC))
-        async with Client(server) as client:
-            result = await client.call_tool("basket_exposure", PICTURED)
+        async with Client(build_server(Settings(), clock=lambda: NOW)) as client:
+            result = await client.call_tool(tool, dict(arguments))
         return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
 
-    arguments = json.dumps(PICTURED)
-    return f"`basket_exposure {arguments}` on the demo market, as the assistant reads it:\n\n```text\n{anyio.run(ask)}\n```"
+    return f"`{tool} {json.dumps(arguments)}`\n\n```text\n{anyio.run(ask)}\n```"
+
+
+def questions() -> str:
+    """The page of transcripts: what people ask, the call behind it, and the answer on the demo market."""
+    parts = [
+        "# Questions and answers",
+        "Transcripts from the SYNTHETIC demo market, made by `make docs`: the question, the tool call an assistant makes of it, and the "
+        "text it gets back. None of the numbers is market data.",
+    ]
+    for question, tool, arguments in ASKED:
+        parts += [f"## {question}", transcript(tool, arguments)]
+    return "\n\n".join(parts) + "\n"
 
 
 def catalogue() -> str:
@@ -76,12 +120,13 @@ def rewritten(text: str) -> str:
 
 
 def main() -> None:
-    """Rewrite README.md and the catalogue in place and say whether README.md changed."""
+    """Rewrite everything in place and say whether README.md changed."""
     before = README.read_text(encoding="utf-8")
     after = rewritten(before)
     README.write_text(after, encoding="utf-8")
     sys.stdout.write("README.md is rewritten.\n" if after != before else "README.md was fresh.\n")
     CATALOGUE.write_text(catalogue(), encoding="utf-8")
+    QUESTIONS.write_text(questions(), encoding="utf-8")
 
 
 if __name__ == "__main__":

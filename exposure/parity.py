@@ -48,6 +48,8 @@ class ForwardCurve:
     rate: Floats
     from_parity: Bools
     same_day: Bools
+    refused: int = 0
+    """Expiries whose quotes gave a forward too far from spot to be one."""
 
 
 def fit_forwards(
@@ -66,6 +68,7 @@ def fit_forwards(
         rate = _rate_curve(spot, years, pairs, bounds, flat_rate)
     forward = spot * np.exp(rate * years)
     from_parity = np.zeros(len(years), dtype=bool)
+    refused = 0
     for term, (start, stop) in enumerate(pairwise(bounds)):
         if start == stop:
             continue
@@ -78,7 +81,9 @@ def fit_forwards(
         if _is_plausible(candidate, spot, float(years[term])):
             forward[term] = candidate
             from_parity[term] = True
-    return ForwardCurve(years, forward, rate, from_parity, same_day)
+        else:
+            refused += 1
+    return ForwardCurve(years, forward, rate, from_parity, same_day, refused)
 
 
 def _parity_forward(strike: Floats, call_minus_put: Floats, spread: Floats, growth: float) -> float:

@@ -124,8 +124,10 @@ def judge(
     else:
         verdict = DealerGamma.LONG_GAMMA if net >= 0 else DealerGamma.SHORT_GAMMA
         reasons.append(GammaReason.ASSUMED_ONE_SIDED if one_sided else GammaReason.CLEAR)
-    rights = {right for right, value in sides if (value > 0) == (long_side >= short_side) and value != 0}
-    return Reliability(verdict, tuple(reasons), flip_share, _describe(rights, long_side >= short_side))
+    long_dominates = long_side >= short_side
+    dominant_rights = {right for right, value in sides if value != 0 and (value > 0) == long_dominates}
+    other_rights = {right for right, value in sides if value != 0 and (value > 0) != long_dominates}
+    return Reliability(verdict, tuple(reasons), flip_share, _describe(dominant_rights, other_rights, long_dominates))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,8 @@ def _without_same_day(measured: ComputedLegs) -> Legs:
     return total.gex.minus(measured.same_day.gex)
 
 
-def _describe(rights: set[DominantSide], long_dominates: bool) -> DominantSide:
-    if len(rights) == 1:
+def _describe(rights: set[DominantSide], others: set[DominantSide], long_dominates: bool) -> DominantSide:
+    """One right, where it is all of the dominant side and none of the other; otherwise only the sign describes the side."""
+    if len(rights) == 1 and not rights & others:
         return next(iter(rights))
     return DominantSide.LONG if long_dominates else DominantSide.SHORT

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import anyio.to_thread
 
+from exposure.dealer import DropReason, Greek
 from exposure.snapshot import Missing, MissingReason, Mode, Provenance, Snapshot
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 _LARGEST_DOLLARS = 1e17
+_MOST_BAD_ROWS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,20 +145,42 @@ def measured(answer: ChainSnapshot) -> Snapshot:
     exposures: dict[str, SymbolExposure] = {}
     missing = list(answer.missing)
     for symbol, chain in answer.chains.items():
-        if not chain.coverage.used:
-            missing.append(_without_contracts(symbol, chain))
-        elif _is_plausible(exposure := measure(chain)):
+        problem = _unusable(chain)
+        if problem is None and _is_plausible(exposure := measure(chain)):
             exposures[symbol] = exposure
         else:
-            detail = f"The exposure of {symbol} is beyond any market's size; its spot, multiplier or open interest is wrong."
-            missing.append(Missing(symbol, MissingReason.UNUSABLE_CHAIN, detail))
+            missing.append(problem or _too_large(symbol))
     return Snapshot(exposures, tuple(missing), answer.provenance)
+
+
+def _unusable(chain: Chain) -> Missing | None:
+    """Why a chain must not be answered from, although it has contracts: what is left of it would look complete and is not."""
+    coverage, symbol = chain.coverage, chain.symbol
+    if not coverage.used:
+        return _without_contracts(symbol, chain)
+    bad = coverage.dropped.get(DropReason.BAD_ROW)
+    if bad is not None and bad.contracts > _MOST_BAD_ROWS * coverage.listed:
+        sentence = f"{bad.contracts} of the {coverage.listed} rows of {symbol} cannot be used, too many to answer from the rest."
+        return Missing(symbol, MissingReason.UNUSABLE_CHAIN, sentence)
+    held = chain.is_call[chain.open_interest > 0]
+    if held.all() or not held.any():
+        sentence = (
+            f"Only {'calls' if held.all() else 'puts'} of {symbol} have usable open interest; an exposure needs both rights."
+        )
+        return Missing(symbol, MissingReason.UNUSABLE_CHAIN, sentence)
+    if chain.curve.refused > int(chain.curve.from_parity.sum()):
+        sentence = f"The spot price of {symbol} ({chain.spot:g}) does not fit its option quotes; one of the two is wrong."
+        return Missing(symbol, MissingReason.UNUSABLE_CHAIN, sentence)
+    return None
+
+
+def _too_large(symbol: str) -> Missing:
+    detail = f"The exposure of {symbol} is beyond any market's size; its spot, multiplier or open interest is wrong."
+    return Missing(symbol, MissingReason.UNUSABLE_CHAIN, detail)
 
 
 def _is_plausible(exposure: SymbolExposure) -> bool:
     """False where a leg is not a finite number of dollars below any market's size; sums over such legs would overflow."""
-    from exposure.dealer import Greek
-
     legs = [exposure.legs(greek) for greek in Greek]
     return math.isfinite(exposure.spot) and all(leg is None or leg.gross < _LARGEST_DOLLARS for leg in legs)
 

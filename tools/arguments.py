@@ -19,7 +19,7 @@ from exposure.dealer import SignConvention
 from exposure.instruments import canonical_symbol
 from sources.baskets import BasketCatalogue
 from tools.baskets import named_basket
-from tools.figures import echoed
+from tools.figures import echoed, kind_of
 
 _LIST_OF = {"type": "array", "items": {"type": "string"}}
 _NUMBERS = {"type": "array", "items": {"type": "number"}}
@@ -103,10 +103,10 @@ def _symbols(given: object) -> tuple[list[str], list[float] | None]:
         pieces: list[str] = []
         for item in value:
             if not isinstance(item, str):
-                raise ToolError(f"symbols holds {_kind(item)} where a ticker belongs. Give tickers as text.")
+                raise ToolError(f"symbols holds {kind_of(item)} where a ticker belongs. Give tickers as text.")
             pieces.extend(_split(item))
         return _canonical(pieces), None
-    raise ToolError(f"symbols is {_kind(value)}. Give a list of tickers, a comma string or an object {{symbol: weight}}.")
+    raise ToolError(f"symbols is {kind_of(value)}. Give a list of tickers, a comma string or an object {{symbol: weight}}.")
 
 
 def _weights(given: object, symbols: Sequence[str]) -> list[float]:
@@ -117,9 +117,11 @@ def _weights(given: object, symbols: Sequence[str]) -> list[float]:
             symbol = _canonical([str(text)])[0]
             by_symbol[symbol] = by_symbol.get(symbol, 0.0) + _number(weight, f"The weight of {symbol}")
         return _matched(by_symbol, symbols)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = [value]
     items = _split(value) if isinstance(value, str) else value
     if not isinstance(items, Sequence):
-        raise ToolError(f"weights is {_kind(value)}. Give one number a symbol, as a list, a comma string or an object.")
+        raise ToolError(f"weights is {kind_of(value)}. Give one number a symbol, as a list, a comma string or an object.")
     _refuse_too_many(items)
     return [_number(item, f"Weight {position}") for position, item in enumerate(items, start=1)]
 
@@ -169,21 +171,8 @@ def _refuse_too_many(items: Sequence[object]) -> None:
 
 def _number(value: object, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ToolError(f"{what} is {_kind(value)}. Weights are numbers of 0 or more.")
+        raise ToolError(f"{what} is {kind_of(value)}. Weights are numbers of 0 or more.")
     try:
         return float(value)
     except (ValueError, OverflowError):
         raise ToolError(f"{what} is not a number. Weights are numbers of 0 or more, for example 0.4.") from None
-
-
-def _kind(value: object) -> str:
-    """What a value is, in the words of someone who writes JSON."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    if isinstance(value, int | float):
-        return "a number"
-    if isinstance(value, str):
-        return "text"
-    return "an object" if isinstance(value, Mapping) else "a list"

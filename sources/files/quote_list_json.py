@@ -22,6 +22,7 @@ from exposure.instruments import canonical_symbol
 from sources.files.formats import Listing, UnreadableFileError, instant_of, root_of, valuation_time, volatilities
 
 _MULTIPLIER = 100.0
+_SIDES = {"call": True, "put": False, "c": True, "p": False}
 _OSI_TAIL = 15
 """Characters after the root in an OSI symbol: six of date, one of right, eight of strike."""
 
@@ -92,7 +93,7 @@ class QuoteListJson:
         if not (math.isfinite(document.underlyingPrice) and document.underlyingPrice > 0):
             raise UnreadableFileError("its underlyingPrice is not a price above 0")
         expiries = _expiry_dates(quotes)
-        readable = [quote for quote in quotes if quote.expiration in expiries and quote.side in ("call", "put")]
+        readable = [quote for quote in quotes if quote.expiration in expiries and quote.side.lower() in _SIDES]
         dates = sorted({expiries[quote.expiration] for quote in readable})
         position = {text: dates.index(day) for text, day in expiries.items() if day in dates}
         own_root = listing.symbol.replace(".", "")
@@ -108,7 +109,7 @@ class QuoteListJson:
             expiry_dates=dates,
             root_index=np.array([root_position[root] for root in named], dtype=np.int64),
             expiry_index=np.array([position[quote.expiration] for quote in readable], dtype=np.int64),
-            is_call=np.array([quote.side == "call" for quote in readable], dtype=bool),
+            is_call=np.array([_SIDES[quote.side.lower()] for quote in readable], dtype=bool),
             strike=np.array([quote.strike for quote in readable], dtype=np.float64),
             bid=_column([quote.bid for quote in readable]),
             ask=_column([quote.ask for quote in readable]),

@@ -11,7 +11,7 @@ import re
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -104,7 +104,8 @@ class FilesReader:
             sentence = f"The folder of chain files cannot be read: {problem.strerror}."
             missing = tuple(Missing(symbol, MissingReason.FETCH_FAILED, sentence) for symbol in symbols)
             return ChainSnapshot({}, missing, Provenance("files", mode, synthetic=False, at=at))
-        candidates = _by_symbol(entries, self._clock())
+        now = self._clock()
+        candidates = _by_symbol(entries, now)
         broken = [entry for entry in entries if entry.problem is not None and entry.known_at(at)]
         newest_day = max((_day(one.quote_time) for many in candidates.values() for one in many), default=None)
         chosen: dict[str, _Candidate] = {}
@@ -113,11 +114,15 @@ class FilesReader:
             found = candidates.get(symbol, ())
             choice = _newest(symbol, found, newest_day) if at is None else _as_of(symbol, found, at, self._staleness)
             if isinstance(choice, _Candidate):
-                chosen[symbol] = choice
+                rival = _rival(choice, found)
+                if rival is None:
+                    chosen[symbol] = choice
+                else:
+                    missing_ones.append(rival)
             else:
-                missing_ones.append(choice if found else _blame_bad_file(choice, broken))
+                missing_ones.append(choice if found else _explained(choice, entries, broken, at or now))
         chains, unusable = self._load(list(chosen.values()))
-        notices = (*_notices_of_bad_files(broken, set(chosen)), *_notices_of_rivals(chosen, candidates))
+        notices = _notices_of_bad_files(broken, set(chosen))
         provenance = Provenance("files", mode, synthetic=False, at=at, notices=notices)
         return ChainSnapshot(chains, (*missing_ones, *unusable), provenance)
 
@@ -306,17 +311,29 @@ def _newest(symbol: str, candidates: Sequence[_Candidate], newest_day: date | No
 
 
 def _as_of(symbol: str, candidates: Sequence[_Candidate], at: datetime, staleness: timedelta) -> _Candidate | Missing:
-    """The last chain written at or before `at`, unless it is older than the staleness limit."""
-    if not candidates:
-        return Missing(symbol, MissingReason.UNKNOWN_SYMBOL, f"No file in the folder has options of {symbol}.")
+    """The last chain written at or before `at`, unless it is older than the staleness limit.
+
+    Nothing written later may change the answer, so a symbol that came later and one that never came are told alike.
+    """
     known = [one for one in candidates if one.listing.stamp <= at]
     if known and at - known[-1].quote_time <= staleness:
         return known[-1]
-    later = next((one for one in candidates if one.listing.stamp > at), None)
-    around = [f"the last one before is from {_wall_clock(known[-1].listing.stamp)}"] if known else []
-    around += [f"the first one after was written {_wall_clock(later.listing.stamp)}"] if later else []
-    detail = f"No file of {symbol} is within {staleness.total_seconds() / 86400:g} days before the instant; {', '.join(around)}."
+    detail = f"No file of {symbol} had been written by {_wall_clock(at)}; data_status says which instants there are."
+    if known:
+        limit = f"{staleness.total_seconds() / 86400:g} days"
+        detail = f"The last file of {symbol} by then is from {_wall_clock(known[-1].listing.stamp)}, more than {limit} before."
     return Missing(symbol, MissingReason.NO_DATA_AT, detail)
+
+
+def _explained(missing: Missing, entries: Sequence[_Entry], broken: Sequence[_Entry], now: datetime) -> Missing:
+    """A symbol without a file that can answer: perhaps its file is unreadable, or stamped in the future."""
+    if missing.reason is MissingReason.NO_DATA_AT:
+        return _blame_bad_file(missing, broken)
+    for entry in entries:
+        if any(listing.symbol == missing.symbol and listing.stamp > now for listing in entry.listings):
+            detail = f"{_name(entry)} of {missing.symbol} is stamped in the future and waits until then."
+            return Missing(missing.symbol, MissingReason.NO_DATA_AT, detail)
+    return _blame_bad_file(missing, broken)
 
 
 def _blame_bad_file(missing: Missing, broken: Sequence[_Entry]) -> Missing:
@@ -342,20 +359,14 @@ def _notices_of_bad_files(broken: Sequence[_Entry], answered: set[str]) -> tuple
     return (Notice("unreadable_file", sentence),)
 
 
-def _notices_of_rivals(chosen: Mapping[str, _Candidate], candidates: Mapping[str, Sequence[_Candidate]]) -> tuple[Notice, ...]:
-    """Symbols with another file of the same stamp: perhaps the puts of a chain whose calls answered."""
-    rivals = [
-        (other.entry, one)
-        for symbol, one in chosen.items()
-        for other in candidates[symbol]
-        if other.listing == one.listing and other.entry != one.entry
-    ]
-    if not rivals:
-        return ()
-    unused, one = rivals[0]
-    others = f"; so it is with {len(rivals) - 1} more files" if len(rivals) > 1 else ""
-    sentence = f"{_name(one.entry)} answers for {one.listing.symbol}, {_name(unused)} of the same instant was not used{others}."
-    return (Notice("same_instant_twice", sentence),)
+def _rival(choice: _Candidate, candidates: Sequence[_Candidate]) -> Missing | None:
+    """A second file of the same symbol and instant: perhaps the puts of a chain whose calls are in the first."""
+    others = [one for one in candidates if one.listing == choice.listing and one.entry != choice.entry]
+    if not others:
+        return None
+    names = f"{_name(choice.entry)} and {_name(others[0].entry)}"
+    detail = f"{names} both hold {choice.listing.symbol} of one instant; put the whole chain into one file, or remove one."
+    return Missing(choice.listing.symbol, MissingReason.UNUSABLE_CHAIN, detail)
 
 
 def _name(entry: _Entry) -> str:

@@ -16,7 +16,8 @@
 | `oi_date`       | no       | session the open interest is from, YYYY-MM-DD                               |
 
 Rows of one symbol whose `quote_time` differs by less than a minute are refused: each would count as a chain of its own.
-Header names are matched without case; other columns are ignored; an empty cell is an unknown value.
+Header names are matched without case; other columns are ignored; an empty cell is an unknown value. A row with more or fewer
+cells than the header cannot be used, and a file whose last line does not end was cut off.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from sources.files.formats import Listing, UnreadableFileError, instant_of, root
 
 REQUIRED_COLUMNS = ("symbol", "quote_time", "spot", "expiry", "strike", "right", "open_interest")
 OPTIONAL_COLUMNS = ("iv", "bid", "ask", "root", "multiplier", "oi_date")
+_KEY_COLUMNS = ("symbol", "quote_time")
 _SHORTEST_INTERVAL = timedelta(minutes=1)
 _RIGHTS = {"c": True, "call": True, "p": False, "put": False}
 
@@ -171,15 +173,24 @@ def _table(content: bytes) -> Iterator[Row]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UnreadableFileError("it is not UTF-8") from None
+    if not text.endswith(("\n", "\r")):
+        # Nothing else tells a file that was cut off between two rows, and the chain would look complete.
+        raise UnreadableFileError("its last line has no end, as if the file were cut off; end it with a newline")
     lines = csv.reader(io.StringIO(text, newline=""))
     try:
         header = _normalised(next(lines, []))
         absent = [column for column in REQUIRED_COLUMNS if column not in header]
+        repeated = [column for column in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS) if header.count(column) > 1]
+        if repeated:
+            raise UnreadableFileError(f"it has the column {repeated[0]} twice")
         if absent:
             raise UnreadableFileError(f"it lacks the column{'s' if len(absent) > 1 else ''} {', '.join(absent)}")
         for cells in lines:
             if cells:
-                yield dict(zip(header, cells, strict=False))
+                row = dict(zip(header, cells, strict=False))
+                # A cell too many or too few shifts values into other columns (7,560 without quotes), so that only who and when
+                # are kept of such a row: enough to count it as unreadable where it belongs.
+                yield row if len(cells) == len(header) else {name: row.get(name, "") for name in _KEY_COLUMNS}
     except csv.Error:
         raise UnreadableFileError(f"line {lines.line_num} is not a CSV line") from None
 

@@ -138,9 +138,9 @@ def test_without_gamma_there_is_nothing_to_judge(names: tuple[SymbolExposure, ..
 
 
 def test_by_asset_class_mixes_stocks_and_etfs() -> None:
-    """SPY: calls +300, puts -100. NVDA: calls -50, puts -70. Long 300 against short 220."""
+    """SPY: calls +300, puts -100. NVDA: calls -50, puts -70. Long 300 against short 220; calls stand on both sides."""
     found = verdict(legs(300.0, 100.0, "SPY"), legs(50.0, 70.0, "NVDA"), convention=SignConvention.BY_ASSET_CLASS)
-    assert found == Reliability(DealerGamma.LONG_GAMMA, (GammaReason.CLEAR,), 80 / 600, DominantSide.CALL)
+    assert found == Reliability(DealerGamma.LONG_GAMMA, (GammaReason.CLEAR,), 80 / 600, DominantSide.LONG)
     short = verdict(legs(300.0, 100.0, "SPY"), legs(250.0, 70.0, "NVDA"), convention=SignConvention.BY_ASSET_CLASS)
     assert (short.verdict, short.dominant_side) == (DealerGamma.SHORT_GAMMA, DominantSide.SHORT)
     assert short.flip_share == pytest.approx(120 / 840)

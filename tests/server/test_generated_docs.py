@@ -12,7 +12,7 @@ GENERATOR = ROOT / "docs" / "generate.py"
 
 
 @pytest.mark.skipif(not GENERATOR.exists(), reason="runs in a checkout only; the wheel has no README to compare")
-def test_the_readme_is_fresh() -> None:
+def test_what_is_generated_is_fresh() -> None:
     specification = importlib.util.spec_from_file_location("generate", GENERATOR)
     assert specification is not None
     assert specification.loader is not None
@@ -22,3 +22,5 @@ def test_the_readme_is_fresh() -> None:
     for name in generator.tables():
         assert f"<!-- {name} -->" in readme, f"README.md has no <!-- {name} --> ... <!-- /{name} --> section"
     assert generator.rewritten(readme) == readme, "README.md is stale: run `make docs`"
+    questions = generator.QUESTIONS.read_text(encoding="utf-8")
+    assert questions == generator.questions(), "docs/questions.md is stale: run `make docs`"

@@ -13,7 +13,7 @@ from exposure.chain import Chain
 from exposure.snapshot import MissingReason, Mode, Notice, Provenance, Snapshot
 from sources.base import ChainSnapshot, ComputedSource, SourceStatus, measured
 from sources.market import Market
-from tests.builders import NAN, QUOTE_TIME, a_call, a_chain, a_missing, an_exposure
+from tests.builders import NAN, QUOTE_TIME, a_call, a_chain, a_missing, a_put, a_quoted_pair, an_exposure
 
 pytestmark = pytest.mark.anyio
 HERE = Provenance("test", Mode.LIVE, synthetic=False, notices=(Notice("code", "A sentence."),))
@@ -55,6 +55,9 @@ def test_what_the_reader_said_stays_in_the_measured_answer() -> None:
     assert snapshot.provenance is HERE
 
 
+MISPLACED = [one for strike in (99.0, 100.0, 101.0) for one in a_quoted_pair(strike, iv=0.3)]
+
+
 def one_measured(chain: Chain) -> Snapshot:
     return measured(ChainSnapshot({"NVDA": chain}, (), HERE))
 
@@ -66,11 +69,27 @@ def one_measured(chain: Chain) -> Snapshot:
         (a_chain([a_call(open_interest=0.0)]), MissingReason.NO_OPTIONS, "1 contracts and none has open interest"),
         (a_chain([a_call(iv=NAN)]), MissingReason.UNUSABLE_CHAIN, "1 no_iv"),
         (a_chain(spot=NAN), MissingReason.UNUSABLE_CHAIN, "2 bad_row"),
-        (a_chain([a_call(open_interest=1e200)]), MissingReason.UNUSABLE_CHAIN, "beyond any market"),
-        (a_chain([a_call(multiplier=1e305)]), MissingReason.UNUSABLE_CHAIN, "beyond any market"),
+        (a_chain([a_call(open_interest=1e200), a_put()]), MissingReason.UNUSABLE_CHAIN, "beyond any market"),
+        (a_chain([a_call(multiplier=1e305), a_put()]), MissingReason.UNUSABLE_CHAIN, "beyond any market"),
         (replace(a_chain(), spot=float("inf")), MissingReason.UNUSABLE_CHAIN, "beyond any market"),
+        (a_chain([a_call(), a_call(105)]), MissingReason.UNUSABLE_CHAIN, "Only calls of NVDA"),
+        (a_chain([a_call(open_interest=0.0), a_put()]), MissingReason.UNUSABLE_CHAIN, "Only puts of NVDA"),
+        (a_chain([a_call(), a_put(), a_put(90, open_interest=NAN)]), MissingReason.UNUSABLE_CHAIN, "1 of the 3 rows"),
+        (a_chain(MISPLACED, spot=1000.0), MissingReason.UNUSABLE_CHAIN, "does not fit its option quotes"),
     ],
-    ids=["no rows", "no open interest", "no volatility", "no spot", "much open interest", "large multiplier", "infinite spot"],
+    ids=[
+        "no rows",
+        "no open interest",
+        "no volatility",
+        "no spot",
+        "much open interest",
+        "large multiplier",
+        "infinite spot",
+        "calls only",
+        "puts only",
+        "many bad rows",
+        "spot of another name",
+    ],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_chain_that_gives_no_number_is_missing_with_its_reason(chain: Chain, reason: MissingReason, words: str) -> None:

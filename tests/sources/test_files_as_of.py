@@ -80,11 +80,21 @@ def test_a_file_counts_from_exactly_its_own_stamp_on(tmp_path: Path, offset: tim
     assert answer.provenance.at == STAMP + offset
 
 
-def test_a_microsecond_before_the_first_stamp_there_is_nothing_and_the_sentence_says_from_when(tmp_path: Path) -> None:
+def test_a_microsecond_before_the_first_stamp_there_is_nothing(tmp_path: Path) -> None:
     write_at(tmp_path, STAMP)
     missing = the_missing(tmp_path, at=STAMP - timedelta(microseconds=1))
     assert missing.reason is MissingReason.NO_DATA_AT
-    assert "the first one after was written 2024-06-05 12:00 Eastern" in missing.detail
+    assert (
+        missing.detail
+        == "No file of NVDA had been written by 2024-06-05 11:59 Eastern; data_status says which instants there are."
+    )
+
+
+def test_a_name_that_came_later_and_one_that_never_came_are_told_alike(tmp_path: Path) -> None:
+    before = STAMP - timedelta(days=1)
+    never = the_missing(tmp_path, at=before)
+    write_at(tmp_path, STAMP)
+    assert the_missing(tmp_path, at=before) == never
 
 
 def test_a_file_written_on_saturday_was_not_known_on_friday(tmp_path: Path) -> None:
@@ -100,8 +110,7 @@ def test_a_replay_reaches_back_exactly_as_far_as_the_staleness_limit(tmp_path: P
     assert "NVDA" in read(tmp_path, at=edge, staleness_days=days).chains
     (missing,) = read(tmp_path, at=edge + timedelta(seconds=1), staleness_days=days).missing
     assert missing.reason is MissingReason.NO_DATA_AT
-    assert f"within {days:g} days" in missing.detail
-    assert "the last one before is from 2024-06-05 12:00 Eastern" in missing.detail
+    assert missing.detail == f"The last file of NVDA by then is from 2024-06-05 12:00 Eastern, more than {days:g} days before."
 
 
 def test_staleness_counts_from_the_quotes_and_not_from_when_the_file_was_written(tmp_path: Path) -> None:

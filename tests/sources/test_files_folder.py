@@ -21,7 +21,6 @@ from tests.sources.chain_files import (
     assert_discreet,
     assert_unusable,
     read,
-    the_chain,
     the_missing,
     write_bytes,
     write_json,
@@ -172,14 +171,10 @@ def test_a_table_replaced_between_listing_and_reading_is_not_answered_under_the_
     assert_unusable(tmp_path, "NVDA", "NVDA.csv")
 
 
-def test_the_later_name_wins_where_two_files_have_one_stamp_and_the_answer_says_so(tmp_path: Path) -> None:
+def test_two_files_of_one_instant_are_half_a_chain_each_for_all_one_knows(tmp_path: Path) -> None:
     write_json(tmp_path, "NVDA_calls.json", a_document(quotes=[a_quote()]))
     write_json(tmp_path, "NVDA_puts.json", a_document(quotes=[a_quote(side="put")]))
-    assert the_chain(tmp_path).is_call.tolist() == [False]
-    ((code, message),) = notices(tmp_path)
-    assert code == "same_instant_twice"
-    assert "NVDA_calls.json" in message
-    assert "NVDA_puts.json answers" in message
+    assert_unusable(tmp_path, "NVDA", "NVDA_calls.json", "NVDA_puts.json", "put the whole chain into one file")
 
 
 @pytest.mark.parametrize(

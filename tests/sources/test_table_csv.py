@@ -116,14 +116,22 @@ def test_one_bad_row_is_counted_and_the_others_answer(tmp_path: Path, changes: d
     assert coverage.dropped[DropReason.BAD_ROW].contracts == 1
 
 
-@pytest.mark.parametrize("cut", range(1, 40, 3))
-def test_a_last_line_cut_before_its_required_cells_is_counted_and_the_others_answer(tmp_path: Path, cut: int) -> None:
-    last = table([a_row(strike=101)], COLUMNS[:7]).splitlines()[1]
-    content = table([a_row(), a_row(right="P")], (*COLUMNS[:6], "iv", "open_interest")) + last[:cut]
-    write_bytes(tmp_path, "chains.csv", content)
+@pytest.mark.parametrize("cut", [1, 10, 25, -1])
+def test_a_table_that_was_cut_off_is_not_answered_from(tmp_path: Path, cut: int) -> None:
+    whole = table([a_row(), a_row(right="P"), a_row(strike=101)])
+    write_bytes(tmp_path, "NVDA.csv", whole[: whole.rindex(b"\n", 0, -1) + 1 + cut] if cut > 0 else whole[:cut])
+    assert_unusable(tmp_path, "NVDA", "NVDA.csv", "as if the file were cut off")
+
+
+def test_a_number_with_a_thousands_comma_spoils_its_row_and_is_not_read_as_a_smaller_number(tmp_path: Path) -> None:
+    good = table([a_row(), a_row(right="P"), a_row(strike=99), a_row(strike=99, right="P"), a_row(strike=98)])
+    row = table([a_row(strike=101)]).splitlines()[1]
+    write_bytes(tmp_path, "NVDA.csv", good + row + b",560\n")
     coverage = the_chain(tmp_path).coverage
-    assert coverage.used == 2
+    assert (coverage.listed, coverage.used) == (6, 5)
     assert coverage.dropped[DropReason.BAD_ROW].contracts == 1
+    write_bytes(tmp_path, "NVDA.csv", good + row.rpartition(b",")[0] + b"\n")
+    assert the_chain(tmp_path).coverage.dropped[DropReason.BAD_ROW].contracts == 1
 
 
 @pytest.mark.parametrize("absent", COLUMNS[2:7])
@@ -145,7 +153,7 @@ def test_a_missing_column_is_named(tmp_path: Path, absent: str) -> None:
         (table((a_row(right="X"), a_row(strike="?"))), "none of its 2 rows of NVDA"),
         (table((a_row(), a_row(spot=101, right="P"))), "2 spot prices for NVDA"),
         (b"symbol,quote_time," + b"x" * 200_000 + b"\n", "not a CSV line"),
-        (table(PAIR) + b'NVDA,"' + b"x" * 200_000, "not a CSV line"),
+        (table(PAIR) + b'NVDA,"' + b"x" * 200_000 + b'"\n', "not a CSV line"),
     ],
     ids=["empty", "headless", "words", "semicolons", "no rows", "naive", "not utf-8", "all bad", "spots", "header", "cell"],
 )
