@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], Awaitable[None]]
 """Told after each step: how many symbols have been asked for, and of how many."""
 
-_SYMBOLS_A_STEP = 25
+DEFAULT_SYMBOLS_A_STEP = 25
 DEFAULT_DEADLINE_SECONDS = 20.0
 
 
@@ -34,12 +34,24 @@ class MarketStatus:
 
 
 class Market:
-    """A live source and a replay source (often the same one); `deadline` is seconds for one question."""
+    """A live source and a replay source (often the same one).
 
-    def __init__(self, live: Source, replay: Source | None = None, *, deadline: float = DEFAULT_DEADLINE_SECONDS) -> None:
+    `deadline` is seconds for one question. `symbols_a_step` is how many symbols a source is asked for at once: small where each
+    one costs a wait, so that there is progress to tell; large for a source on this machine, whose one answer is of one moment.
+    """
+
+    def __init__(
+        self,
+        live: Source,
+        replay: Source | None = None,
+        *,
+        deadline: float = DEFAULT_DEADLINE_SECONDS,
+        symbols_a_step: int = DEFAULT_SYMBOLS_A_STEP,
+    ) -> None:
         self._live = live
         self._replay = replay or live
         self._deadline = deadline
+        self._step = symbols_a_step
 
     async def snapshot(self, symbols: Sequence[str], at: datetime | None, progress: Progress | None = None) -> Snapshot:
         """Exposure of each symbol: the newest there is, or as it was known at the UTC instant `at`.
@@ -47,7 +59,7 @@ class Market:
         Symbols that the deadline cut off are missing as `timed_out`.
         """
         source = self._live if at is None else self._replay
-        steps = [tuple(symbols[start : start + _SYMBOLS_A_STEP]) for start in range(0, len(symbols), _SYMBOLS_A_STEP)]
+        steps = [tuple(symbols[start : start + self._step]) for start in range(0, len(symbols), self._step)]
         parts: list[Snapshot] = []
         with anyio.move_on_after(self._deadline):
             for step in steps:
