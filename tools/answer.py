@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Annotated
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from exposure.basket import WeightedMissing
 from exposure.dealer import Nets, SignConvention
@@ -18,6 +19,7 @@ from tools.figures import Dollars, Instant, Share, eastern_clock, money, percent
 UNITS = "GEX $ of delta per 1% move; DEX $ of delta; VEX $ of delta per vol point; CHEX $ of delta per calendar day"
 SYNTHETIC_LABEL = "SYNTHETIC DEMO MARKET, not market data."
 _REPLAY_GAP = timedelta(minutes=2)
+_FRESH = timedelta(hours=1)
 _MIXED_QUOTES = timedelta(minutes=20)
 _NAMES_IN_A_HEADLINE = 3
 
@@ -32,8 +34,9 @@ class WarningLine(BaseModel):
 class MissingName(BaseModel):
     symbol: str
     reason: MissingReason
-    detail: str | None = Field(description="Null where left out to keep the answer short; detail=full has it")
-    weight: Share
+    detail: str | None = Field(None, description="Left out where an answer would get long; detail=full has it")
+    # Unknown only behind a book in shares, whose answer describes its missing names itself.
+    weight: Annotated[Share | None, WithJsonSchema({"type": "number"})]
 
 
 class FourNets(BaseModel):
@@ -67,7 +70,9 @@ class Answer(BaseModel):
     units: str
     missing_symbols: list[str]
     missing: list[MissingName]
-    weight_coverage: Share = Field(description="Share of the requested weight that arrived")
+    weight_coverage: Annotated[Share | None, WithJsonSchema({"type": "number"})] = Field(
+        description="Share of the requested weight that arrived"
+    )
     warnings: list[WarningLine]
 
 
@@ -105,17 +110,20 @@ def oldest_oi_date(snapshot: Snapshot) -> date | None:
     return None if None in dates else min((day for day in dates if day is not None), default=None)
 
 
-def coverage_sentence(asked: int, missing: Sequence[MissingName], weight_coverage: float, *, synthetic: bool) -> str:
+def coverage_sentence(asked: int, missing: Sequence[MissingName], weight_coverage: float | None, *, synthetic: bool) -> str:
     """The opening of a headline: the synthetic label, then how many names arrived and which did not."""
     label = f"{SYNTHETIC_LABEL} " if synthetic else ""
     if not missing:
         return f"{label}All {asked} names." if asked > 1 else label.strip()
-    shown = ", ".join(
-        f"{one.symbol}: {one.reason.value}, {percent(one.weight)} of weight" for one in missing[:_NAMES_IN_A_HEADLINE]
-    )
+    shown = ", ".join(f"{one.symbol}: {one.reason.value}, {_weight_text(one)}" for one in missing[:_NAMES_IN_A_HEADLINE])
     others = len(missing) - _NAMES_IN_A_HEADLINE
-    more = f", and {others} more; {percent(1.0 - weight_coverage)} of weight in all" if others > 0 else ""
+    lost = "" if weight_coverage is None else f"; {percent(1.0 - weight_coverage)} of weight in all"
+    more = f", and {others} more{lost}" if others > 0 else ""
     return f"{label}{asked - len(missing)} of {asked} names ({shown}{more})."
+
+
+def _weight_text(one: MissingName) -> str:
+    return "weight unknown" if one.weight is None else f"{percent(one.weight)} of weight"
 
 
 def time_notices(snapshot: Snapshot) -> list[Notice]:
@@ -137,6 +145,16 @@ def time_notices(snapshot: Snapshot) -> list[Notice]:
         sentence = f"The open interest of {undated} of {len(snapshot.exposures)} names carries no date; it may be a session old."
         notices.append(Notice("oi_date_unknown", sentence))
     return notices
+
+
+def age_notices(snapshot: Snapshot, now: datetime) -> list[Notice]:
+    """That the newest data there are, asked for without an instant, are not of now."""
+    as_of = snapshot.as_of
+    if snapshot.provenance.at is not None or as_of is None or now - as_of < _FRESH:
+        return []
+    age = now - as_of
+    span = f"{age.days} days" if age >= timedelta(days=2) else f"{age.total_seconds() / 3600:.1f} hours"
+    return [Notice("old_quotes", f"The newest quotes there are, those of {eastern_clock(as_of)}, are {span} old.")]
 
 
 def nothing_arrived(missing: Sequence[Missing], why: str) -> ToolError:
@@ -172,7 +190,9 @@ def source_text(answer: Answer) -> str:
 
 def missing_text(missing: Sequence[MissingName]) -> str:
     """The missing names with reason and weight, and the sentences of the first few."""
-    parts = [f"{one.symbol} {one.reason.value} {percent(one.weight)}" for one in missing]
+    parts = [
+        f"{one.symbol} {one.reason.value} {'weight unknown' if one.weight is None else percent(one.weight)}" for one in missing
+    ]
     details = " ".join(dict.fromkeys(one.detail for one in missing[:3] if one.detail))
     return f"Missing: {', '.join(parts)}. {details}"
 

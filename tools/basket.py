@@ -8,7 +8,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 
 from exposure.basket import EmptyBasketError, aggregate
-from tools.answer import nothing_arrived, tool_result
+from tools.answer import age_notices, nothing_arrived, tool_result
 from tools.arguments import (
     AtArgument,
     BasketArgument,
@@ -50,7 +50,8 @@ async def basket_exposure(
     except EmptyBasketError as problem:
         why = str(problem) if snapshot.exposures else "No name of the basket could be answered."
         raise nothing_arrived(snapshot.missing, why) from None
-    answer = fitting_answer(asked, snapshot, result, replay.notices if replay else (), full=detail == "full")
+    read = replay.notices if replay else age_notices(snapshot, state.clock())
+    answer = fitting_answer(asked, snapshot, result, read, full=detail == "full")
     return tool_result(basket_text(answer), structured(answer))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,11 +21,12 @@ from tools.basket_model import (
     RestOfBasket,
 )
 from tools.baskets import overlaps
-from tools.figures import eastern_clock, money, percent
+from tools.figures import eastern_clock, money, percent, some_of
+from tools.fitting import first_that_fits, json_length
 
-_NAMES_IN_A_WARNING = 3
 _FUNDS_IN_WARNINGS = 2
 _THIN_COVERAGE = 0.9
+_MANY_BAD_ROWS = 0.01
 _READING = "A weighted mean of the whole market's dealer exposure: a reading, not a hedge, and not your own gamma."
 
 
@@ -39,11 +39,12 @@ def fitting_answer(
     """
     if full:
         return basket_answer(asked, snapshot, result, read, None)
-    for room in _ROOMS:
-        answer = basket_answer(asked, snapshot, result, read, room)
-        if len(json.dumps(structured(answer), separators=(",", ":"))) <= _DEFAULT_ANSWER_CHARACTERS:
-            break
-    return answer
+    return first_that_fits(
+        _ROOMS,
+        lambda room: basket_answer(asked, snapshot, result, read, room),
+        lambda answer: json_length(structured(answer)),
+        _DEFAULT_ANSWER_CHARACTERS,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,9 @@ def basket_answer(
         dealer_gamma=result.reliability.verdict,
         dealer_gamma_reasons=list(result.reliability.reasons),
         flip_share=result.reliability.flip_share,
-        flip_statement=_flip_statement(result.net.gex, result.reliability),
+        flip_statement=flip_statement(result.net.gex, result.reliability),
         net_gex_by_convention=dict(result.by_convention),
-        bounds=_bounds(result),
+        bounds=net_gex_bounds(result),
         effective_names=_rounded(result.effective_names),
         cancellation=result.cancellation,
         negative_names=result.negative_names,
@@ -167,7 +168,7 @@ def _rest(others: Sequence[Constituent]) -> RestOfBasket | None:
     )
 
 
-def _bounds(result: BasketExposure) -> NetGexBounds | None:
+def net_gex_bounds(result: BasketExposure) -> NetGexBounds | None:
     if result.bounds is None:
         return None
     return NetGexBounds(
@@ -199,7 +200,7 @@ def _coverage(each: Sequence[Coverage | None]) -> BasketCoverage | None:
     )
 
 
-def _flip_statement(net_gex: float, reliability: Reliability) -> str:
+def flip_statement(net_gex: float, reliability: Reliability) -> str:
     """The share of the assumption that decides the sign, in words."""
     if reliability.flip_share is None or reliability.dominant_side is None:
         if GammaReason.ASSUMED_ONE_SIDED in reliability.reasons:
@@ -218,39 +219,51 @@ def _notices(
     asked: Basket, snapshot: Snapshot, result: BasketExposure, read: Sequence[Notice], shown: Sequence[Constituent]
 ) -> list[Notice]:
     """Everything to be careful about, what limits the answer most first."""
-    notices: list[Notice] = []
-    if result.bounds is not None:
-        safe = "cannot" if result.bounds.sign_safe else "could"
-        sentence = (
-            f"{percent(1.0 - result.weight_coverage)} of the weight is missing; names as large as the largest observed "
-            f"{safe} change the sign of net GEX."
-        )
-        notices.append(Notice("partial_basket", sentence))
-    notices += [*read, *snapshot.provenance.notices, *time_notices(snapshot), *_chain_notices(result)]
+    notices = [*partial_notices(result), *read, *snapshot.provenance.notices, *time_notices(snapshot), *chain_notices(result)]
     if asked.merged:
-        notices.append(Notice("merged_symbols", f"Named more than once, weights added: {_some_of(asked.merged)}."))
-    doubled = overlaps([one.exposure.symbol for one in result.constituents])
-    for fund, held in doubled[:_FUNDS_IN_WARNINGS]:
-        notices.append(Notice("double_counting", f"{fund} may hold or track {_some_of(held)}: what it holds counts twice."))
-    if len(doubled) > _FUNDS_IN_WARNINGS:
-        funds = _some_of([fund for fund, _ in doubled[_FUNDS_IN_WARNINGS:]])
-        notices.append(Notice("double_counting", f"So do {funds}, which hold or track others of the basket."))
+        notices.append(Notice("merged_symbols", f"Named more than once, weights added: {some_of(asked.merged)}."))
+    notices += overlap_notices(result)
     unlisted = len(set(result.pivotal) - {one.exposure.symbol for one in shown})
     if unlisted:
         notices.append(Notice("pivotal_not_listed", f"{unlisted} more pivotal names have no row; detail=full lists them."))
-    single = sum(one.weight for one in result.constituents if one.exposure.asset_class is AssetClass.STOCK)
-    if single >= 0.5:
-        sentence = f"{percent(single, 0)} of the weight is single stocks, where the assumed dealer sign is weak evidence."
-        notices.append(Notice("weak_sign_assumption", sentence))
+    return [*notices, *weak_sign_notices(result)]
+
+
+def partial_notices(result: BasketExposure) -> list[Notice]:
+    """How much weight is missing, and whether that could change the sign."""
+    if result.bounds is None:
+        return []
+    safe = "cannot" if result.bounds.sign_safe else "could"
+    sentence = (
+        f"{percent(1.0 - result.weight_coverage)} of the weight is missing; names as large as the largest observed "
+        f"{safe} change the sign of net GEX."
+    )
+    return [Notice("partial_basket", sentence)]
+
+
+def overlap_notices(result: BasketExposure) -> list[Notice]:
+    """Which indices and funds hold other names that arrived."""
+    notices = []
+    doubled = overlaps([one.exposure.symbol for one in result.constituents])
+    for fund, held in doubled[:_FUNDS_IN_WARNINGS]:
+        notices.append(Notice("double_counting", f"{fund} may hold or track {some_of(held)}: what it holds counts twice."))
+    if len(doubled) > _FUNDS_IN_WARNINGS:
+        funds = some_of([fund for fund, _ in doubled[_FUNDS_IN_WARNINGS:]])
+        notices.append(Notice("double_counting", f"So do {funds}, which hold or track others of the basket."))
     return notices
 
 
-def _some_of(symbols: Sequence[str]) -> str:
-    others = len(symbols) - _NAMES_IN_A_WARNING
-    return ", ".join(symbols[:_NAMES_IN_A_WARNING]) + (f" and {others} more" if others > 0 else "")
+def weak_sign_notices(result: BasketExposure) -> list[Notice]:
+    """A sentence where most of the weight is single stocks."""
+    single = sum(one.weight for one in result.constituents if one.exposure.asset_class is AssetClass.STOCK)
+    if single < 0.5:
+        return []
+    sentence = f"{percent(single, 0)} of the weight is single stocks, where the assumed dealer sign is weak evidence."
+    return [Notice("weak_sign_assumption", sentence)]
 
 
-def _chain_notices(result: BasketExposure) -> list[Notice]:
+def chain_notices(result: BasketExposure) -> list[Notice]:
+    """Which chains were thin, and which forwards were assumed."""
     notices = []
     thin = {
         one.exposure.symbol: share
@@ -260,6 +273,17 @@ def _chain_notices(result: BasketExposure) -> list[Notice]:
     if thin:
         worst = ", ".join(f"{symbol} {percent(share, 0)}" for symbol, share in sorted(thin.items(), key=lambda one: one[1])[:3])
         notices.append(Notice("thin_coverage", f"Less than 90% of the open interest was usable in {len(thin)} names: {worst}."))
+    spoiled = {
+        one.exposure.symbol: bad.contracts / one.exposure.coverage.listed
+        for one in result.constituents
+        if one.exposure.coverage
+        and (bad := one.exposure.coverage.dropped.get(DropReason.BAD_ROW))
+        and bad.contracts > _MANY_BAD_ROWS * one.exposure.coverage.listed
+    }
+    if spoiled:
+        worst = ", ".join(f"{name} {percent(share)}" for name, share in sorted(spoiled.items(), key=lambda one: -one[1])[:3])
+        sentence = f"Rows that could not be used, their open interest unknown, in {len(spoiled)} names: {worst} of the rows."
+        notices.append(Notice("unusable_rows", sentence))
     flat = [
         one.exposure.symbol
         for one in result.constituents
@@ -268,7 +292,7 @@ def _chain_notices(result: BasketExposure) -> list[Notice]:
         and one.exposure.coverage.parity_share < 0.5
     ]
     if flat:
-        sentence = f"Without two-sided quotes, a flat rate and no dividend are used for {_some_of(flat)}."
+        sentence = f"Without two-sided quotes, a flat rate and no dividend are used for {some_of(flat)}."
         notices.append(Notice("flat_forward", sentence))
     return notices
 
@@ -278,6 +302,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def structured(answer: BasketAnswer) -> dict[str, object]:
-    """The answer as structured content; a row has `detail` only where there is one."""
-    hidden = {"constituents": {index: {"detail"} for index, row in enumerate(answer.constituents) if row.detail is None}}
-    return answer.model_dump(mode="json", exclude=hidden)
+    """The answer as structured content; a row, also one of `missing`, has `detail` only where there is one."""
+    rows = {index: {"detail"} for index, row in enumerate(answer.constituents) if row.detail is None}
+    missing = {index: {"detail"} for index, one in enumerate(answer.missing) if one.detail is None}
+    return answer.model_dump(mode="json", exclude={"constituents": rows, "missing": missing})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from exposure.dealer import SignConvention
 from tools.answer import missing_text, source_text, warning_lines
-from tools.basket_model import BasketAnswer, BasketCoverage, ConstituentRow, NetGexBounds
-from tools.figures import money, percent
+from tools.basket_model import BasketAnswer, BasketCoverage, ConstituentDetail, ConstituentRow, NetGexBounds
+from tools.figures import eastern_clock, money, percent
 
 
 def basket_text(answer: BasketAnswer) -> str:
@@ -17,10 +20,8 @@ def basket_text(answer: BasketAnswer) -> str:
         f"Coverage: {answer.constituent_count} of {answer.constituent_count + len(answer.missing)} names, "
         f"{percent(answer.weight_coverage)} of weight{_contracts_text(answer.coverage)}.",
         *([missing_text(answer.missing)] if answer.missing else []),
-        *([_bounds_text(answer.bounds)] if answer.bounds else []),
-        "Net GEX by convention: "
-        + ", ".join(f"{name.value} {money(value)}" for name, value in answer.net_gex_by_convention.items())
-        + ".",
+        *([bounds_text(answer.bounds)] if answer.bounds else []),
+        conventions_text(answer.net_gex_by_convention),
         f"Concentration: {_number_text(answer.effective_names)} effective names, cancellation {percent(answer.cancellation)}, "
         f"names in negative gamma: {answer.negative_names} ({percent(answer.negative_weight)} of weight), "
         f"pivotal: {', '.join(answer.pivotal) or 'none'}.",
@@ -44,17 +45,38 @@ def _row_text(row: ConstituentRow) -> str:
         f"{money(row.net_vex)} {money(row.net_chex)} {percent(row.contribution_pct / 100.0)} "
         f"{row.dealer_gamma.value if row.dealer_gamma else 'null'}"
     )
-    if row.detail is None:
-        return line
-    detail = row.detail
-    legs = f"GEX legs {money(detail.legs.gex_call)}/{money(detail.legs.gex_put)}" if detail.legs else "no legs"
+    return line if row.detail is None else f"{line} | {_detail_text(row.detail)}"
+
+
+def _detail_text(detail: ConstituentDetail) -> str:
+    legs = detail.legs
+    sides = (
+        f"call/put legs GEX {money(legs.gex_call)}/{money(legs.gex_put)} DEX {money(legs.dex_call)}/{money(legs.dex_put)} "
+        f"VEX {money(legs.vex_call)}/{money(legs.vex_put)} CHEX {money(legs.chex_call)}/{money(legs.chex_put)}"
+        if legs
+        else "no legs"
+    )
+    dropped = "".join(
+        f", {reason.value} {'unknown' if share is None else percent(share)}"
+        for reason, share in detail.dropped_open_interest.items()
+    )
+    signed = "null" if detail.signed_share is None else percent(detail.signed_share)
+    basis = detail.forward_basis.value if detail.forward_basis else "unknown"
     return (
-        f"{line} | {legs}, flip {percent(detail.flip_share)}, atm iv {percent(detail.atm_iv)}, "
-        f"open interest used {percent(detail.open_interest_used)}"
+        f"{detail.asset_class.value}, {sides}, signed share {signed}, {', '.join(detail.dealer_gamma_reasons)}, flip "
+        f"{percent(detail.flip_share)}, atm iv {percent(detail.atm_iv)}, quotes {eastern_clock(detail.quote_time)}, "
+        f"open interest of {detail.oi_date or 'unknown date'}, contracts {detail.contracts_used}/{detail.contracts_seen}, "
+        f"open interest used {percent(detail.open_interest_used)}{dropped}, forward {basis}"
     )
 
 
-def _bounds_text(bounds: NetGexBounds) -> str:
+def conventions_text(nets: Mapping[SignConvention, float | None]) -> str:
+    """Net GEX under each convention."""
+    return f"Net GEX by convention: {', '.join(f'{name.value} {money(value)}' for name, value in nets.items())}."
+
+
+def bounds_text(bounds: NetGexBounds) -> str:
+    """What the missing names could do to net GEX."""
     safety = "sign safe" if bounds.sign_safe else "sign NOT safe"
     return (
         f"Bounds of net GEX with the missing names: {money(bounds.low)} to {money(bounds.high)} ({safety}); zero-filled "

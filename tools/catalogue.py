@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tools import basket, scan, status
+from tools import basket, book, dispersion, scan, status
 from tools.definition import ToolDefinition
 
-TOOLS: tuple[ToolDefinition, ...] = (basket.TOOL, scan.TOOL, status.TOOL)
+TOOLS: tuple[ToolDefinition, ...] = (
+    basket.TOOL,
+    scan.TOOL,
+    book.TOOL,
+    dispersion.TOOL,
+    status.TOOL,
+)

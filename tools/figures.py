@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -45,7 +46,7 @@ Instant = Annotated[datetime, PlainSerializer(instant_text)]
 
 
 def money(value: float | None) -> str:
-    """Signed dollars with five significant digits at most: +192.85m, -11.03bn, +812.40, 0."""
+    """Signed dollars, two decimals of a scaled unit or six significant digits: +192.85m, -11.03bn, +812.4, 0."""
     if value is None:
         return "null"
     number = float(rounded_dollars(value))
@@ -72,6 +73,30 @@ def echoed(text: str, longest: int) -> str:
     """Text of the caller as a sentence may quote it: short, on one line, without control characters."""
     shown = text.strip()[:longest]
     return "".join(character if character.isprintable() else "?" for character in shown)
+
+
+def some_of(words: Sequence[str], shown: int = 3) -> str:
+    """The first few of several words, and how many more there are."""
+    others = len(words) - shown
+    return ", ".join(words[:shown]) + (f" and {others} more" if others > 0 else "")
+
+
+def counted(number: int, noun: str) -> str:
+    """1 position, 2 positions."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def kind_of(value: object) -> str:
+    """What a value is, in the words of someone who writes JSON."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    return "an object" if isinstance(value, Mapping) else "a list"
 
 
 def eastern_clock(moment: datetime) -> str:

@@ -14,12 +14,12 @@ from pydantic import Field
 from exposure.sessions import last_session, previous_session
 from exposure.snapshot import Snapshot
 from sources.market import Market, Progress
-from tools.answer import tool_result
+from tools.answer import age_notices, tool_result
 from tools.arguments import AtArgument, ConventionArgument, DetailArgument, chosen_convention
 from tools.at import ReplayInstant, replay_instant
 from tools.baskets import chosen_baskets, mistakes_in
 from tools.definition import ToolDefinition
-from tools.scan_answer import RankBy, Scan, scan_answer, structured
+from tools.scan_answer import RankBy, Scan, fitting_scan, structured
 from tools.scan_model import ScanAnswer
 from tools.scan_text import scan_text
 from tools.state import AppState
@@ -53,8 +53,8 @@ async def scan_sectors(
     symbols = tuple(dict.fromkeys(symbol for one in chosen for symbol in (*one.symbols, *one.fund)))
     snapshot, before = await _both(state.market, symbols, instant, earlier, ctx.report_progress)
     scan = Scan(chosen, snapshot, before, chosen_convention(convention, state.convention), state.ambiguous_below)
-    read = [notice for one in (replay, earlier) if one for notice in one.notices]
-    answer = scan_answer(scan, read, mistakes_in(state.baskets), RankBy(rank_by), full=detail == "full")
+    read = [notice for one in (replay, earlier) if one for notice in one.notices] + age_notices(snapshot, now)
+    answer = fitting_scan(scan, read, mistakes_in(state.baskets), RankBy(rank_by), full=detail == "full")
     return tool_result(scan_text(answer), structured(answer))
 
 

@@ -22,14 +22,16 @@ from tools.answer import (
     nothing_arrived,
     time_notices,
 )
-from tools.figures import eastern_clock, percent
+from tools.figures import eastern_clock, percent, some_of
+from tools.fitting import first_that_fits, json_length
 from tools.scan_model import BasketRow, ChangeRow, RowDetail, ScanAnswer
 
-_DRIVERS = 3
+_DEFAULT_ANSWER_CHARACTERS = 5_900
+_DRIVERS = (3, 2, 1)
+"""Names given as drivers of a basket, from the usual to the shortest answer."""
 _ONE_NAME = 2.0
 _FEW_NAMES = 4.0
 """Effective names below which a basket is one name's doing, or a few names'."""
-_NAMES_IN_A_WARNING = 5
 _READING = "Net GEX is the weighted mean of a basket: the whole market's dealer exposure."
 
 
@@ -60,15 +62,27 @@ class Scan:
             return None
 
 
-def scan_answer(scan: Scan, read: Sequence[Notice], mistakes: Sequence[str], rank_by: RankBy, *, full: bool) -> ScanAnswer:
-    """The whole answer. `read` is what has to be said about the arguments, `mistakes` about the user's baskets file.
+def fitting_scan(scan: Scan, read: Sequence[Notice], mistakes: Sequence[str], rank_by: RankBy, *, full: bool) -> ScanAnswer:
+    """The whole answer, with as many drivers a basket as the default's budget has room for.
 
-    Raises ToolError when no name of any basket arrived.
+    `read` is what has to be said about the arguments, `mistakes` about the user's baskets file. Raises ToolError when no name of
+    any basket arrived.
     """
+    return first_that_fits(
+        _DRIVERS[:1] if full else _DRIVERS,
+        lambda drivers: _scan_answer(scan, read, mistakes, rank_by, drivers, full=full),
+        lambda answer: json_length(structured(answer)),
+        _DEFAULT_ANSWER_CHARACTERS,
+    )
+
+
+def _scan_answer(
+    scan: Scan, read: Sequence[Notice], mistakes: Sequence[str], rank_by: RankBy, drivers: int, *, full: bool
+) -> ScanAnswer:
     results = [scan.result(one.symbols, one.weights, scan.snapshot) for one in scan.baskets]
     if not any(results):
         raise nothing_arrived(scan.snapshot.missing, "No name of any basket could be answered.")
-    rows = [_row(scan, basket, result, full=full) for basket, result in zip(scan.baskets, results, strict=True)]
+    rows = [_row(scan, basket, result, drivers, full=full) for basket, result in zip(scan.baskets, results, strict=True)]
     coverage = math.fsum(result.weight_coverage if result else 0.0 for result in results) / len(results)
     missing = _missing_of_members(scan)
     common = common_fields(scan.snapshot, scan.convention, missing, coverage)
@@ -89,7 +103,7 @@ def scan_answer(scan: Scan, read: Sequence[Notice], mistakes: Sequence[str], ran
         rank_by=rank_by.value,
         reading=_READING,
         since_resolved=scan.before.as_of if scan.before else None,
-        flipped=[f"{row.basket}: {row.change.flip}" for row in ranked if row.change and row.change.flip],
+        flipped=[row.basket for row in ranked if row.change and row.change.flip],
         baskets=ranked,
     )
 
@@ -102,7 +116,7 @@ def structured(answer: ScanAnswer) -> dict[str, object]:
     return answer.model_dump(mode="json", exclude={"baskets": hidden})
 
 
-def _row(scan: Scan, basket: NamedBasket, result: BasketExposure | None, *, full: bool) -> BasketRow:
+def _row(scan: Scan, basket: NamedBasket, result: BasketExposure | None, drivers: int, *, full: bool) -> BasketRow:
     absent = [symbol for symbol in basket.symbols if symbol not in scan.snapshot.exposures]
     fund = None if basket.index is None else scan.result([basket.index], None, scan.snapshot)
     common = {
@@ -117,7 +131,7 @@ def _row(scan: Scan, basket: NamedBasket, result: BasketExposure | None, *, full
             net_gex=None, sum_gex=None, imbalance=None, regime=None, dealer_gamma=None, reasons=[], flip_share=None, names=0,
             negative_names=0, negative_weight=0.0, driven_by="nothing", effective_names=None, pivotal=[], drivers={},
         )  # fmt: skip
-    top = result.constituents[:_DRIVERS]
+    top = result.constituents[:drivers]
     return BasketRow(
         **common,
         net_gex=result.net.gex,
@@ -195,7 +209,7 @@ def _partial(baskets: Sequence[NamedBasket], results: Sequence[BasketExposure | 
     ]
     if not lacking:
         return []
-    sentence = f"{len(lacking)} of {len(baskets)} baskets are partial, weight covered: {_some_of(lacking)}."
+    sentence = f"{len(lacking)} of {len(baskets)} baskets are partial, weight covered: {some_of(lacking)}."
     return [Notice("partial_basket", sentence)]
 
 
@@ -206,14 +220,14 @@ def _double_counting(scan: Scan) -> list[Notice]:
     counts = Counter(symbol for basket in scan.baskets for symbol in set(basket.symbols))
     shared = sorted(symbol for symbol, count in counts.items() if count > 1)
     if shared:
-        notices.append(Notice("shared_names", f"In more than one basket, so rows are not to be added up: {_some_of(shared)}."))
+        notices.append(Notice("shared_names", f"In more than one basket, so rows are not to be added up: {some_of(shared)}."))
     return notices
 
 
 def _headline(scan: Scan, rows: Sequence[BasketRow], missing: Sequence[WeightedMissing]) -> str:
     members = {symbol for basket in scan.baskets for symbol in basket.symbols}
     label = f"{SYNTHETIC_LABEL} " if scan.snapshot.provenance.synthetic else ""
-    lost = f" (missing: {_some_of([_reason(one.missing) for one in missing])})" if missing else ""
+    lost = f" (missing: {some_of([_reason(one.missing) for one in missing])})" if missing else ""
     arrived = f"{len(members) - len(missing)} of {len(members)} names in {len(rows)} baskets{lost}"
     sides = [
         f"{word}: {', '.join(names) or 'none'}"
@@ -228,8 +242,3 @@ def _headline(scan: Scan, rows: Sequence[BasketRow], missing: Sequence[WeightedM
 
 def _reason(missing: Missing) -> str:
     return f"{missing.symbol} {missing.reason.value}"
-
-
-def _some_of(words: Sequence[str]) -> str:
-    others = len(words) - _NAMES_IN_A_WARNING
-    return ", ".join(words[:_NAMES_IN_A_WARNING]) + (f" and {others} more" if others > 0 else "")

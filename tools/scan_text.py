@@ -15,7 +15,7 @@ def scan_text(answer: ScanAnswer) -> str:
             answer.headline,
             f"Coverage {percent(answer.weight_coverage)} of weight, mean over baskets. Ranked by {answer.rank_by}{compared}.",
             *([missing_text(answer.missing)] if answer.missing else []),
-            *([f"Flipped: {'; '.join(answer.flipped)}."] if answer.flipped else []),
+            *([f"Flipped: {', '.join(answer.flipped)}."] if answer.flipped else []),
             "basket: net GEX per 1% (sum) net/gross, dealer gamma (reasons, flip share), negative names, driven by, fund",
             *(_row_text(row) for row in answer.baskets),
             source_text(answer),

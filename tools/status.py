@@ -1,4 +1,7 @@
-"""data_status: what can I ask? The source, its symbols, how far back it replays, how fresh it is, and a self-check."""
+"""data_status: what can I ask? The source, its symbols, how far back it replays, how fresh it is, and a self-check.
+
+With a topic it answers with a reference text instead, the one that is also a resource, for hosts without resources.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Annotated, Literal
 import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from exposure.dealer import SignConvention
 from exposure.sessions import Phase, phase_at
@@ -17,6 +20,7 @@ from tools.answer import SYNTHETIC_LABEL, tool_result
 from tools.baskets import mistakes_in
 from tools.definition import ToolDefinition
 from tools.figures import Instant, eastern_clock
+from tools.reference.texts import text_on
 from tools.state import AppState
 
 _SYMBOLS_SHOWN = 40
@@ -25,6 +29,9 @@ _SYMBOLS_SHOWN = 40
 async def data_status(
     ctx: Context[AppState],
     detail: Annotated[Literal["default", "full"], Field(description="full lists every symbol")] = "default",
+    topic: Annotated[
+        Literal["status", "methodology", "glossary", "baskets", "sources"], Field(description="A reference text instead")
+    ] = "status",
 ) -> Annotated[CallToolResult, StatusAnswer]:
     state = ctx.request_context.lifespan_context
     status = await state.market.status()
@@ -42,8 +49,9 @@ async def data_status(
         basket_mistakes=mistakes_in(state.baskets),
         staleness_days=state.staleness.total_seconds() / 86400,
         self_check=checks,
+        text=None if topic == "status" else await text_on(topic, state),
     )
-    return tool_result(_text(answer), answer.model_dump(mode="json"))
+    return tool_result(answer.text or _text(answer), answer.model_dump(mode="json"))
 
 
 TOOL = ToolDefinition(
@@ -51,8 +59,9 @@ TOOL = ToolDefinition(
     title="What can be asked",
     description=(
         "What this server can answer: the data source and whether it is synthetic, the symbols and named baskets, how far back "
-        "it replays, how fresh the newest quotes are, and a self-check of the arithmetic. Answers without market data; use "
-        "basket_exposure for exposures."
+        "it replays, how fresh the newest quotes are, and a self-check of the arithmetic. With topic: the methodology, a "
+        "glossary, the baskets with their symbols, or the sources, as text. Answers without market data; use basket_exposure for "
+        "exposures."
     ),
     function=data_status,
 )
@@ -88,11 +97,12 @@ class StatusAnswer(BaseModel):
     now: Instant
     session: Phase
     convention: SignConvention
-    conventions: list[SignConvention]
+    conventions: Annotated[list[SignConvention], WithJsonSchema({"type": "array", "items": {"type": "string"}})]
     baskets: list[str]
     basket_mistakes: list[str]
     staleness_days: float
     self_check: list[CheckLine]
+    text: str | None = Field(description="With topic: its text")
 
 
 def _self_check() -> list[CheckLine]:

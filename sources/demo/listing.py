@@ -19,7 +19,7 @@ from exposure.chain import Indices, Instants, to_instant
 from exposure.dealer import Coverage, ForwardBasis
 from exposure.greeks import Bools, Floats
 from exposure.instruments import AssetClass, asset_class
-from sources.demo.expiries import Expiry, listed_expiries
+from sources.demo.expiries import Expiry, Kind, listed_expiries
 from sources.demo.noise import Words, identity, scramble, unit
 from sources.demo.paths import Market, Moment
 from sources.universe import FUNDS, NAMES, Cadence, Fund, Name, Sector
@@ -39,8 +39,12 @@ _HIGHEST_REACH = 1.0
 _GAMMA_PER_MARKET_VALUE = 1.1e6
 """Usual gross gamma of a stock worth a billion dollars, dollars per 1%; it grows with size to the power below."""
 _GAMMA_POWER = 0.9
-_CONTRACTS_PER_GAMMA = 0.023
+_CONTRACTS_PER_GAMMA = 0.027
 """Contracts times spot in a plain monthly expiry for one dollar of gross gamma and a volatility of 1."""
+_DAY_TRADED = {"SPX": 5.0, "SPY": 5.0, "QQQ": 5.0}
+"""Times the usual open interest of a daily or weekly expiry on its last day; the excess halves with every session before that."""
+_OTHERS_SHARE = 0.7
+"""What is left for everything else where there are day traders, so that gross gamma stays at the usual figure."""
 _CALL_BIAS = {AssetClass.STOCK: 0.15, AssetClass.ETF: 0.10, AssetClass.INDEX: 0.15}
 """Log of call over put open interest at a call tilt of 0."""
 _YIELDS = {
@@ -101,7 +105,8 @@ def profile(market: Market, symbol: str) -> Profile:
         gamma = listed.gross_gamma * 1e9
     else:
         gamma = _GAMMA_PER_MARKET_VALUE * listed.market_value**_GAMMA_POWER * listed.crowd
-    activity = gamma * usual * _CONTRACTS_PER_GAMMA
+    others = _OTHERS_SHARE if symbol in _DAY_TRADED else 1.0
+    activity = others * gamma * usual * _CONTRACTS_PER_GAMMA
     return Profile(symbol, row, asset_class(symbol), listed.cadence, activity, dividend_yield)
 
 
@@ -219,16 +224,27 @@ def _open_interest(
     age = np.array([(day - expiry.listed_on).days + 1 for expiry in listed])
     ripening = np.array([expiry.kind.value.ripening for expiry in listed])
     size = np.array([expiry.kind.value.size for expiry in listed]) * (1.0 - np.exp(-np.maximum(age, 0) / ripening))
+    size *= [market.crowding(one.row, settled, expiry.day) * _day_traders(market, one, expiry, settled) for expiry in listed]
     base = one.activity * size[ladder.term] * ladder.weight * _roundness(ladder)
     lean = 0.5 * (float(market.days.call_tilt[one.row, settled]) + _CALL_BIAS[one.asset_class])
 
     codes = np.array([identity(f"{one.symbol} {expiry.root} {expiry.day}") for expiry in listed], dtype=np.uint64)
     words = scramble(codes[ladder.term] + np.rint(ladder.strike * 1000.0).astype(np.uint64))
     place = ladder.place / ladder.spread
-    calls = base * _hump(place - 0.30, below=0.8, above=1.15) * np.exp(lean)
-    puts = base * _hump(place + 0.30, below=1.15, above=0.8) * np.exp(-lean)
+    # Calls are held above spot and puts below it: that is why dealers are short gamma after a fall.
+    calls = base * _hump(place - 0.50, below=0.6, above=1.15) * np.exp(lean)
+    puts = base * _hump(place + 0.50, below=1.15, above=0.6) * np.exp(-lean)
     turn = day.toordinal() / 40.0
     return np.rint(calls * _habit(words, turn)), np.rint(puts * _habit(scramble(words), turn))
+
+
+def _day_traders(market: Market, one: Profile, expiry: Expiry, settled: int) -> float:
+    """What those who trade only its last days multiply the open interest of an expiry by."""
+    most = _DAY_TRADED.get(one.symbol, 1.0)
+    if most == 1.0 or expiry.kind not in {Kind.DAILY, Kind.WEEKLY}:
+        return 1.0
+    sessions_left = bisect_left(market.sessions, expiry.day, lo=settled) - settled
+    return 1.0 + (most - 1.0) * 0.5 ** (sessions_left - 1)
 
 
 def _roundness(ladder: _Ladder) -> Floats:

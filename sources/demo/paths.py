@@ -18,7 +18,7 @@ import numpy as np
 
 from exposure.greeks import Floats
 from exposure.sessions import LAST_DAY, Session, last_session, next_session, sessions_between
-from sources.demo.events import MarketEvent
+from sources.demo.events import Landing, MarketEvent
 from sources.demo.noise import Recent, Words, decaying_sum, identity, normals, scramble, unit
 from sources.universe import FUNDS, NAMES, SECTOR_FUNDS, Sector, all_symbols, index_weights
 
@@ -88,22 +88,6 @@ class Moment:
         return self.session.open + timedelta(minutes=self.minute)
 
 
-@dataclass(frozen=True, slots=True)
-class _Landing:
-    """An event on the market's own clock: the rows it touches, the session and minute from which it is felt."""
-
-    rows: tuple[int, ...]
-    index: int
-    minute: int
-    event: MarketEvent
-
-    def is_felt(self, index: int, minute: int) -> bool:
-        return (self.index, self.minute) <= (index, minute)
-
-    def is_running(self, index: int, minute: int) -> bool:
-        return self.is_felt(index, minute) and index < self.index + self.event.sessions
-
-
 class Market:
     """The whole demo market's paths. Building one draws every daily shock; minutes are drawn on demand."""
 
@@ -119,6 +103,8 @@ class Market:
         self._beta = np.array([name.beta for name in self._names])
         self._usual_own = np.array([_own_volatility(name.volatility, name.beta) for name in self._names])
         self._landings = [self._land(event) for event in events]
+        crowded = [one for one in self._landings if one.event.open_interest_ratio != 1.0]
+        self._crowded = {row: [one for one in crowded if row in one.rows] for one in crowded for row in one.rows}
         self._labels = np.array(
             [identity(label) for label in ("market", *(str(sector) for sector in Sector), *self.symbols[self._funds :])],
             dtype=np.uint64,
@@ -142,6 +128,14 @@ class Market:
         """Spot and volatility of every symbol at a trading minute."""
         return self._minutes.get((moment.index, moment.minute), lambda: self._minute(moment))
 
+    def crowding(self, row: int, settled: int, expiry: date) -> float:
+        """What planted events multiply the open interest of one symbol's expiry by when a session (its index) has settled."""
+        ratio = 1.0
+        for landing in self._crowded.get(row, ()):
+            if landing.event.expiry in {None, expiry}:
+                ratio *= landing.event.open_interest_ratio ** landing.built(settled)
+        return ratio
+
     def _weight_matrix(self) -> Floats:
         weights = np.zeros((self._funds, len(self._names)))
         for row, fund in enumerate(FUNDS):
@@ -149,7 +143,7 @@ class Market:
                 weights[row, self.row[symbol] - self._funds] = weight
         return weights
 
-    def _land(self, event: MarketEvent) -> _Landing:
+    def _land(self, event: MarketEvent) -> Landing:
         rows = tuple(self.row[symbol] for symbol in event.symbols)
         if event.jump and min(rows) < self._funds:
             raise ValueError("Only single stocks can jump; indices and ETFs follow their constituents.")
@@ -157,7 +151,12 @@ class Market:
         minute = math.ceil((event.start - session.open).total_seconds() / 60)
         if event.start > session.close:
             session, minute = next_session(session.date), 0
-        return _Landing(rows, self.index_of(session.date), minute, event)
+        if not 1 <= event.minutes <= _length(session) - minute + 1:
+            raise ValueError(f"A jump over {event.minutes} minutes does not fit into the session of {session.date}.")
+        return Landing(rows, self.index_of(session.date), minute, event)
+
+    def _stocks(self, landing: Landing) -> list[int]:
+        return [row - self._funds for row in landing.rows]
 
     def _draw_days(self) -> Days:
         count = _BURN_IN + len(self.sessions)
@@ -179,8 +178,8 @@ class Market:
         own = _reverting_returns(own, 0.5) - (_OWN_DRAG * _DAY) * self._usual_own[:, None] ** 2
         log_return = self._beta[:, None] * market + sector[self._sector_of_name] + own
         for landing in self._landings:
-            for row in landing.rows:
-                log_return[row - self._funds, _BURN_IN + landing.index] += landing.event.jump
+            if landing.event.jump:
+                log_return[self._stocks(landing), _BURN_IN + landing.index] += landing.event.jump
         fund_return = np.log1p(self._weights @ np.expm1(log_return))
         returns = np.concatenate([fund_return, log_return])
         tilt = self._call_tilts(market, returns, count)
@@ -216,14 +215,14 @@ class Market:
         # Positions are built over days: without this the whole open interest would follow one day's move at once.
         tilt = decaying_sum((1.0 - _decay(_BUILDING_DAYS)) * wanted, _decay(_BUILDING_DAYS))
         for landing in self._landings:
-            first = _BURN_IN + landing.index
-            for row in landing.rows:
-                tilt[row, first : first + landing.event.sessions] += landing.event.call_tilt
+            if landing.event.call_tilt:
+                pressure = np.array([landing.pressure(index) for index in range(len(self.sessions))])
+                tilt[list(landing.rows), _BURN_IN:] += landing.event.call_tilt * pressure
         return np.asarray(np.clip(tilt, -1.6, 1.6))
 
     def _minute(self, moment: Moment) -> MinuteState:
         days, index, minute = self.days, moment.index, moment.minute
-        length = int((moment.session.close - moment.session.open).total_seconds()) // 60
+        length = _length(moment.session)
         bridge = self._bridges.get(index, lambda: self._bridge(index, length))[:, minute]
         elapsed = float(_clock(length)[minute])
         before = index - 1
@@ -236,8 +235,8 @@ class Market:
         own = elapsed * days.own[:, index] + days.own_volatility[:, before] * scale * bridge[1 + sectors :]
         log_return = self._beta * market + sector[self._sector_of_name] + own
         for landing in self._landings:
-            if landing.index == index and landing.is_felt(index, minute):
-                log_return[[row - self._funds for row in landing.rows]] += landing.event.jump
+            if landing.index == index and landing.event.jump:
+                log_return[self._stocks(landing)] += landing.event.jump * landing.arrived(index, minute)
         simple = np.expm1(log_return)
         spot = np.exp(days.log_close[:, before]) * (1.0 + np.concatenate([self._weights @ simple, simple]))
 
@@ -245,8 +244,9 @@ class Market:
         own_volatility = days.own_volatility[:, before] ** (1.0 - elapsed) * days.own_volatility[:, index] ** elapsed
         volatility = self._volatilities(level * math.exp(rise), own_volatility)
         for landing in self._landings:
-            if landing.is_running(index, minute):
-                volatility[list(landing.rows)] *= landing.event.volatility_ratio
+            felt = landing.pressure(index) * landing.arrived(index, minute)
+            if felt and landing.event.volatility_ratio != 1.0:
+                volatility[list(landing.rows)] *= landing.event.volatility_ratio**felt
         return MinuteState(spot, volatility)
 
     def _bridge(self, index: int, length: int) -> Floats:
@@ -269,6 +269,11 @@ class Market:
         fund = level**2 * (fund_beta**2 + _SECTOR_SHARE**2 * (fund_sector**2).sum(axis=1)) + self._weights**2 @ own**2
         stock = level**2 * (self._beta**2 + _SECTOR_SHARE**2) + own**2
         return np.concatenate([_INDEX_PREMIUM * np.sqrt(fund), _STOCK_PREMIUM * np.sqrt(stock)])
+
+
+def _length(session: Session) -> int:
+    """Trading minutes of a session."""
+    return int((session.close - session.open).total_seconds()) // 60
 
 
 def _own_volatility(total: float, beta: float) -> float:

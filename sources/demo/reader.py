@@ -18,6 +18,7 @@ from sources.demo.events import MarketEvent
 from sources.demo.listing import Listing, Profile, list_contracts, profile
 from sources.demo.noise import Recent
 from sources.demo.paths import BASE_DAY, FIRST_SESSION, Market, Moment
+from sources.demo.planted import PLANTED_EVENTS
 from sources.universe import all_symbols, index_weights
 
 SOURCE = "demo"
@@ -30,10 +31,11 @@ _LISTINGS_KEPT = 128
 class DemoReader:
     """A `ChainReader` over the synthetic market. Nothing is drawn before the first read; safe to call from several threads.
 
-    `clock` gives the present as a timezone-aware instant. `events` are planted on top of the market's own noise.
+    `clock` gives the present as a timezone-aware instant. `events` are planted on top of the market's own noise: the documented
+    ones of `sources.demo.planted` unless others are given, none with `events=()`.
     """
 
-    def __init__(self, clock: Callable[[], datetime], *, events: Sequence[MarketEvent] = ()) -> None:
+    def __init__(self, clock: Callable[[], datetime], *, events: Sequence[MarketEvent] = PLANTED_EVENTS) -> None:
         self._clock = clock
         self._events = tuple(events)
         self._known = frozenset(all_symbols())

@@ -156,9 +156,44 @@ def test_a_planted_event_moves_its_names_from_its_minute_on_and_nothing_before(m
     lean = shocked.days.call_tilt[coke] - market.days.call_tilt[coke]
     assert np.all(lean[: at_event.index] == 0.0)
     assert np.all(lean[at_event.index : at_event.index + 3] < -0.5)
-    later = market.moment(EVENT_AT + timedelta(days=10))
-    assert shocked.at(later).volatility[coke] == pytest.approx(market.at(later).volatility[coke])
+    later = market.moment(EVENT_AT + timedelta(days=60))
+    assert shocked.at(later).volatility[coke] == market.at(later).volatility[coke]
     assert shocked.at(later).spot[coke] == pytest.approx(market.at(later).spot[coke] * np.exp(-0.10))
+
+
+def test_what_passes_is_whole_for_the_days_of_the_event_and_then_halves_every_three(market: Market) -> None:
+    shocked = Market([MarketEvent(("KO",), EVENT_AT, volatility_ratio=2.0, call_tilt=0.4, sessions=3)])
+    row, start = market.row["KO"], market.moment(EVENT_AT).index
+    for after, left in ((0, 1.0), (2, 1.0), (5, 0.5), (8, 0.25)):
+        now = moment_at(market, market.sessions[start + after], 390)
+        assert shocked.at(now).volatility[row] == pytest.approx(market.at(now).volatility[row] * 2.0**left)
+        tilt = shocked.days.call_tilt[row, start + after] - market.days.call_tilt[row, start + after]
+        assert tilt == pytest.approx(0.4 * left)
+
+
+def test_a_jump_can_be_spread_over_minutes_of_its_session(market: Market) -> None:
+    shocked = Market([MarketEvent(("KO",), EVENT_AT, jump=-0.10, minutes=100, volatility_ratio=2.0)])
+    row = market.row["KO"]
+    for minutes, share in ((-1, 0.0), (0, 0.01), (49, 0.5), (99, 1.0), (150, 1.0)):
+        now = market.moment(EVENT_AT + timedelta(minutes=minutes))
+        assert shocked.at(now).spot[row] == pytest.approx(market.at(now).spot[row] * np.exp(-0.10 * share))
+        assert shocked.at(now).volatility[row] == pytest.approx(market.at(now).volatility[row] * 2.0**share)
+
+
+def test_a_jump_that_does_not_fit_into_its_session_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not fit"):
+        Market([MarketEvent(("KO",), EVENT_AT, jump=-0.10, minutes=300)])
+
+
+def test_open_interest_of_one_expiry_is_built_up_evenly_and_no_other_changes(market: Market) -> None:
+    expiry = date(2024, 6, 21)
+    crowd = MarketEvent(("KO",), EVENT_AT, open_interest_ratio=16.0, expiry=expiry, sessions=4)
+    shocked = Market([crowd])
+    row, start = market.row["KO"], market.moment(EVENT_AT).index
+    ratios = [shocked.crowding(row, start + after, expiry) for after in (-1, 0, 1, 3, 6)]
+    assert ratios == pytest.approx([1.0, 2.0, 4.0, 16.0, 4.0])
+    assert shocked.crowding(row, start + 3, date(2024, 7, 19)) == 1.0
+    assert shocked.crowding(market.row["PEP"], start + 3, expiry) == 1.0
 
 
 def test_an_event_between_sessions_is_felt_at_the_next_open(market: Market) -> None:

@@ -179,7 +179,7 @@ async def test_the_close_was_not_known_on_its_own_friday_but_is_on_monday(source
     async with a_desk(source, clock=lambda: NOW) as desk:
         refusal = await desk.refusal(symbols="NVDA", at="2026-08-21")
         assert "no_data_at" in refusal
-        assert "2026-08-22 09:50" in refusal
+        assert "had been written by 2026-08-21 16:00 Eastern; data_status says which instants there are" in refusal
         monday = await desk.answer(symbols="NVDA", at="2026-08-24T08:00")
         live = await desk.answer(symbols="NVDA")
     assert monday.structured["at_resolved"] == live.structured["as_of"] == "2026-08-21T20:00:00Z"

@@ -136,7 +136,7 @@ async def test_a_flip_beyond_the_band_is_a_flip_and_its_change_is_given() -> Non
     source = two_moments(names(BANKS, 1e8, 2e8), names(BANKS, 2e8, 1e8))
     async with a_desk(source) as desk:
         answer = await desk.answer("scan_sectors", baskets="banks", since="previous_close")
-    assert answer.structured["flipped"] == ["banks: long_gamma to short_gamma"]
+    assert answer.structured["flipped"] == ["banks"]
     assert row(answer.structured, "banks")["change"] == {"net_gex": -200000000, "flip": "long_gamma to short_gamma"}
     assert "FLIP long_gamma to short_gamma" in answer.text
 
@@ -192,9 +192,8 @@ async def test_what_cannot_be_understood_is_refused_with_a_sentence(arguments: d
 
 async def test_the_users_own_baskets_are_scanned_and_a_typo_in_line_7_says_line_7(tmp_path: Path) -> None:
     file = tmp_path / "baskets.toml"
-    file.write_text(
-        '[mine]\nsymbols = ["JPM", "C"]\nweights = [3, 1]\nindex = "XLF"\n\n[broken]\nsymbols = ["GS" "MS"]\n[ok]\nsymbols = ["MS"]\n'
-    )
+    mine = '[mine]\nsymbols = ["JPM", "C"]\nweights = [3, 1]\nindex = "XLF"\n\n'
+    file.write_text(mine + '[broken]\nsymbols = ["GS" "MS"]\n[ok]\nsymbols = ["MS"]\n')
     source = a_source(an_exposure("JPM", call_gex=3e8), an_exposure("C", call_gex=5e8), an_exposure("MS"))
     async with a_desk(source, baskets=BasketCatalogue(file)) as desk:
         answer = await desk.answer("scan_sectors", baskets="mine,ok")
@@ -254,7 +253,8 @@ def test_the_previous_close_is_that_of_the_session_before() -> None:
     during = datetime(2024, 6, 5, 15, tzinfo=UTC)
     on_sunday = datetime(2024, 6, 9, 15, tzinfo=UTC)
     later = during + timedelta(days=30)
-    for reference, close in ((during, datetime(2024, 6, 4, 20, tzinfo=UTC)), (on_sunday, datetime(2024, 6, 6, 20, tzinfo=UTC))):
+    for reference, day in ((during, 4), (on_sunday, 6)):
+        close = datetime(2024, 6, day, 20, tzinfo=UTC)
         found = _earlier("previous_close", reference, later)
         assert found is not None
         assert found.instant == close
