@@ -25,31 +25,31 @@ README = ROOT / "README.md"
 CATALOGUE = ROOT / "tests" / "contract" / "catalogue.json"
 QUESTIONS = ROOT / "docs" / "questions.md"
 NOW = datetime(2026, 8, 21, 20, tzinfo=UTC)
-PICTURED = {"symbols": "NVDA,AMD,AVGO,TSM,XYZZ", "weights": "4,2,2,1,1", "at": "2026-08-21T15:30"}
+PICTURED = {"symbols": "NVDA,AMD,AVGO,TSM,XYZZ", "weights": "4,2,2,1,1", "at": "2026-08-19T11:00"}
 
 
 BOOK = "AAPL 240000\nNVDA, 1200 sh\nMSFT $150k\nshort TSLA 300 shares\nJPM 90000"
 ASKED: tuple[tuple[str, str, Mapping[str, object]], ...] = (
-    ("Which sectors are short gamma, and how sure is that?", "scan_sectors", {"at": "2026-08-21T15:30"}),
+    ("Which sectors are short gamma, and how sure is that?", "scan_sectors", {"at": "2026-08-19T11:00"}),
     (
         "What is the dealer exposure of 40/30/30 AAPL, MSFT, NVDA?",
         "basket_exposure",
-        {"symbols": ["AAPL", "MSFT", "NVDA"], "weights": [0.4, 0.3, 0.3], "at": "2026-08-21T15:30"},
+        {"symbols": ["AAPL", "MSFT", "NVDA"], "weights": [0.4, 0.3, 0.3], "at": "2026-08-19T11:00"},
     ),
     (
         "The same plus XYZZ?",
         "basket_exposure",
-        {"symbols": ["AAPL", "MSFT", "NVDA", "XYZZ"], "weights": [0.4, 0.3, 0.3, 0.1], "at": "2026-08-21T15:30"},
+        {"symbols": ["AAPL", "MSFT", "NVDA", "XYZZ"], "weights": [0.4, 0.3, 0.3, 0.1], "at": "2026-08-19T11:00"},
     ),
     (
         "Does my book's regime survive other sign assumptions?",
         "book_exposure",
-        {"positions": BOOK, "at": "2026-08-21T15:30"},
+        {"positions": BOOK, "at": "2026-08-19T11:00"},
     ),
     (
         "Is correlation rich, SPX against its top names?",
         "frame_dispersion",
-        {"basket": "spx_top", "at": "2026-08-21T15:30"},
+        {"basket": "spx_top", "at": "2026-08-19T11:00"},
     ),
 )
 
@@ -79,8 +79,8 @@ def questions() -> str:
     """The page of transcripts: what people ask, the call behind it, and the answer on the demo market."""
     parts = [
         "# Questions and answers",
-        "Transcripts from the SYNTHETIC demo market, made by `make docs`: the question, the tool call an assistant makes of it, and the "
-        "text it gets back. None of the numbers is market data.",
+        "Transcripts from the SYNTHETIC demo market, made by `make docs`: the question, the call an assistant makes of it, "
+        "and the text it gets back. None of the numbers is market data.",
     ]
     for question, tool, arguments in ASKED:
         parts += [f"## {question}", transcript(tool, arguments)]

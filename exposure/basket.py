@@ -17,7 +17,7 @@ methodology, section 4.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exposure.bounds import Bounds, bounds
@@ -153,7 +153,7 @@ def aggregate(
     ]
     if len(survivors) < len(arrived):
         raise EmptyBasketError(f"The source publishes nets under another convention than {convention.value}.")
-    missing = tuple(WeightedMissing(one, basket.weights[one.symbol]) for one in _absent(basket, snapshot))
+    missing = tuple(WeightedMissing(one, basket.weights[one.symbol]) for one in absent(basket.weights, snapshot))
     missing_weight = math.fsum(one.weight for one in missing)
     limits = bounds([(one.requested, one.nets) for one in survivors], missing_weight)
 
@@ -189,13 +189,13 @@ def aggregate(
     )
 
 
-def _absent(basket: Basket, snapshot: Snapshot) -> list[Missing]:
-    """Every name of the basket that did not arrive, also one that the source said nothing about."""
+def absent(symbols: Iterable[str], snapshot: Snapshot) -> list[Missing]:
+    """Every one of the symbols that did not arrive, also one that the source said nothing about."""
     said = {one.symbol: one for one in snapshot.missing}
     silent = "The source gave neither an exposure nor a reason."
     return [
         said.get(symbol) or Missing(symbol, MissingReason.FETCH_FAILED, silent)
-        for symbol in basket.weights
+        for symbol in symbols
         if symbol not in snapshot.exposures
     ]
 

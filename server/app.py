@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 from mcp.server.mcpserver import MCPServer
-from mcp.server.mcpserver.prompts import Prompt
 
 from prompts.catalogue import PROMPTS
+from server.completions import add_completions
+from server.offered_prompts import PromptRequests, mcp_prompt
+from server.resources import add_resources
 from server.settings import Settings, SourceName
 from server.strict import StrictServer, strict_tool
 from server.warm_up import WarmUp
@@ -32,12 +34,19 @@ if TYPE_CHECKING:
 NAME = "dealer-exposure"
 DISTRIBUTION = "dealer-exposure-mcp"
 
+_LOCAL_SYMBOLS_A_STEP = 1_000
+"""Both sources there are compute on this machine, so that one question gets one answer of one moment."""
+
 INSTRUCTIONS = """\
 Dealer exposure of baskets of US stocks, ETFs and indices, computed from option chains: net gamma (GEX), delta (DEX), \
 vanna (VEX) and charm (CHEX) exposure in dollars, now or at a past minute.
 
-Which tool: `basket_exposure` for one name or a weighted basket of up to 50; `data_status` for what can be asked (source, \
-symbols, dates, freshness) and for a self-check.
+Which tool:
+- `basket_exposure`: one name, or a weighted basket of up to 50 names.
+- `scan_sectors`: many baskets at once; which sectors are short gamma, how broadly, and with `since` what flipped.
+- `book_exposure`: the user's positions, long and short, in dollars, shares or percent.
+- `frame_dispersion`: an index against its constituents, in gamma and in correlation.
+- `data_status`: source, symbols, baskets, dates, freshness, a self-check; with `topic` the methodology or a glossary.
 
 Reading an answer:
 - `headline` says first what limits the answer. Answers can be partial: `missing` names what did not arrive and why, \
@@ -96,7 +105,11 @@ class _LazySource:
 
 def build_market(settings: Settings, clock: Callable[[], datetime] = now) -> Market:
     """The market the settings choose. Nothing is read or imported before the first question."""
-    return Market(_LazySource(lambda: _build_source(settings, clock)), deadline=0.8 * settings.tool_timeout_seconds)
+    return Market(
+        _LazySource(lambda: _build_source(settings, clock)),
+        deadline=0.8 * settings.tool_timeout_seconds,
+        symbols_a_step=_LOCAL_SYMBOLS_A_STEP,
+    )
 
 
 def _build_source(settings: Settings, clock: Callable[[], datetime]) -> Source:
@@ -146,12 +159,15 @@ def build_server(
         log_level=settings.log_level.value,
         lifespan=lifespan,
         subscriptions=False,
-        middleware=[WarmUp(partial(_import_what_questions_need, settings.source))] if warm_up else [],
+        middleware=[
+            *([WarmUp(partial(_import_what_questions_need, settings.source))] if warm_up else []),
+            PromptRequests(PROMPTS),
+        ],
     )
     for prompt in PROMPTS:
-        server.add_prompt(
-            Prompt.from_function(prompt.function, name=prompt.name, title=prompt.title, description=prompt.description)
-        )
+        server.add_prompt(mcp_prompt(prompt))
+    add_resources(server, state)
+    add_completions(server, state, PROMPTS)
     return server
 
 

@@ -107,4 +107,5 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 def _unrecognised(argument: str) -> str:
     known: Iterable[str] = [*(flag(name) for name in Settings.model_fields), "--json", "--text", "--version", "--help"]
     close = difflib.get_close_matches(argument.partition("=")[0], known, n=1)
-    return f"{argument!r} is not understood" + (f"; did you mean {close[0]}?" if close else "")
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"{argument!r} is not understood{hint} (an argument of a tool is written name=value, without dashes)"

@@ -42,9 +42,9 @@ def recorded(path: Path, symbol: str, quote_time: datetime) -> Recorded:
     legs = []
     for cells in csv.reader(lines[start + 1 :]):
         day = datetime.strptime(cells[0], "%a %b %d %Y").date()  # noqa: DTZ007 (a date)
-        for is_call, side in ((True, cells[1:11]), (False, cells[12:22])):
+        for right, side in ((True, cells[1:11]), (False, cells[12:22])):
             bid, ask, iv, gamma, open_interest = (float(side[index]) for index in (3, 4, 6, 8, 9))
-            legs.append((side[0][:-15], day, is_call, float(cells[11]), bid, ask, iv, open_interest, gamma))
+            legs.append((side[0][:-15], day, right, float(cells[11]), bid, ask, iv, open_interest, gamma))
     roots, days = sorted({leg[0] for leg in legs}), sorted({leg[1] for leg in legs})
     numbers = np.array([leg[3:] for leg in legs], dtype=np.float64)
     is_call = np.array([leg[2] for leg in legs])

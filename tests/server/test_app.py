@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from mcp import Client
 
+from prompts.catalogue import PROMPTS
 from server.app import build_market, build_server
 from server.settings import Settings
 from sources.market import Market
@@ -24,18 +25,19 @@ def anyio_backend() -> str:
 
 
 @pytest.mark.parametrize("era", ["auto", "legacy"])
-async def test_it_offers_the_catalogue_and_the_prompt(era: str) -> None:
+async def test_it_offers_the_catalogue_and_the_prompts(era: str) -> None:
     async with Client(build_server(Settings(), clock=lambda: MOMENT), mode=era) as client:
         tools = (await client.list_tools()).tools
         prompts = (await client.list_prompts()).prompts
         asked = await client.get_prompt("basket_check", {"symbols": "NVDA,AMD", "weights": "3,1", "at": "2024-06-05"})
     assert [tool.name for tool in tools] == [definition.name for definition in TOOLS]
-    assert [prompt.name for prompt in prompts] == ["basket_check"]
+    assert [prompt.name for prompt in prompts] == [definition.name for definition in PROMPTS]
     assert prompts[0].arguments is not None
     assert [(one.name, one.required) for one in prompts[0].arguments] == [
         ("symbols", True),
         ("weights", False),
         ("at", False),
+        ("convention", False),
     ]
     said = asked.messages[0].content
     assert said.type == "text"

@@ -21,6 +21,7 @@ from sources.base import Source, SourceStatus
 from sources.market import Market
 from tests.builders import an_exposure
 from tools.catalogue import TOOLS
+from tools.definition import ToolDefinition
 from tools.state import AppState
 
 Era = Literal["auto", "legacy"]
@@ -123,7 +124,9 @@ def a_state(source: Source, **changes: Any) -> AppState:
 
 
 @asynccontextmanager
-async def a_desk(source: Source | None = None, era: Era = "auto", **changes: Any) -> AsyncIterator[Desk]:
+async def a_desk(
+    source: Source | None = None, era: Era = "auto", *, tools: Sequence[ToolDefinition] = TOOLS, **changes: Any
+) -> AsyncIterator[Desk]:
     """A client of a fresh server in this process. `changes` are fields of AppState."""
     state = a_state(source or a_source(), **changes)
 
@@ -132,7 +135,7 @@ async def a_desk(source: Source | None = None, era: Era = "auto", **changes: Any
         yield state
 
     server = StrictServer(
-        "desk", tools=[strict_tool(one) for one in TOOLS], tool_timeout_seconds=30.0, lifespan=lifespan
+        "desk", tools=[strict_tool(one) for one in tools], tool_timeout_seconds=30.0, lifespan=lifespan
     )  # fmt: skip
     async with Client(server, mode=era) as client:
         yield Desk(client)

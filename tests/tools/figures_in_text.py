@@ -81,7 +81,7 @@ def unsupported(text: str, structured: dict[str, Any], counts: Iterable[float] =
     """
     rest = text
     fixed = [structured["units"], structured.get("reading", ""), *(one["message"] for one in structured["warnings"])]
-    fixed += [one["detail"] for one in structured["missing"] if one["detail"]]
+    fixed += [one["detail"] for one in structured["missing"] if one.get("detail")]
     for sentence in fixed:
         rest = rest.replace(sentence, " ")
     rest = rest.replace("per 1% move", " ")

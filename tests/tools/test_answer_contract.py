@@ -122,7 +122,7 @@ async def test_null_is_never_rendered_as_zero(era: Era) -> None:
         assert detail[field] is None
     assert "dealer_gamma null" in answer.text
     assert "dealers_short_all null" in answer.text
-    assert "no legs, flip null, atm iv null, open interest used null" in answer.text
+    assert "no legs, signed share" in answer.text
 
 
 async def test_a_basket_of_zeros_has_no_verdict_and_no_shares() -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from mcp.types import TextResourceContents
 
 from exposure import golden
 from exposure.dealer import SignConvention
 from exposure.snapshot import Mode
 from tests.builders import an_exposure
+from tests.server.wired import a_baskets_file, a_wired_client
 from tests.tools.desk import Era, a_desk, a_source
+from tools.catalogue import TOOLS
+from tools.reference.texts import LONGEST, Topic, document
 
 pytestmark = pytest.mark.anyio
 
-FIELDS = "headline live replay now session convention conventions baskets basket_mistakes staleness_days self_check"
+FIELDS = "headline live replay now session convention conventions baskets basket_mistakes staleness_days self_check text"
 
 
 async def test_the_status_says_what_can_be_asked(era: Era) -> None:
@@ -43,6 +49,7 @@ async def test_the_status_says_what_can_be_asked(era: Era) -> None:
     assert structured["baskets"][:3] == ["semis", "megacap", "banks"]
     assert len(structured["baskets"]) == 16
     assert structured["staleness_days"] == 0.5
+    assert structured["text"] is None
 
 
 async def test_the_text_carries_the_same_facts(era: Era) -> None:
@@ -129,10 +136,53 @@ async def test_an_unknown_argument_or_detail_is_refused(era: Era) -> None:
         assert "default, full" in await desk.refusal("data_status", detail="all")
 
 
-async def test_both_tools_are_listed_as_read_only_with_schemas(era: Era) -> None:
+@pytest.mark.parametrize("topic", ["methodology", "glossary", "baskets", "sources"])
+async def test_a_topic_answers_with_its_text_in_both_channels(topic: Topic, era: Era) -> None:
+    async with a_desk(a_source(remarks=("One file cannot be read.",)), era) as desk:
+        answer = await desk.answer("data_status", topic=topic)
+        status = await desk.answer("data_status", topic="status")
+        default = await desk.answer("data_status")
+    assert answer.text == answer.structured["text"]
+    assert len(answer.text) <= LONGEST
+    if topic in ("methodology", "glossary"):
+        assert answer.text == document(topic)
+    elif topic == "baskets":
+        assert "* **banks** (XLF): JPM, BAC, WFC, C, GS, MS" in answer.text
+    else:
+        assert answer.text.startswith(document("sources"))
+        assert "source hand-made (live), newest quote 2024-06-05 16:00 ET." in answer.text
+        assert "Remark: One file cannot be read." in answer.text
+    assert {**answer.structured, "text": None} == status.structured == default.structured
+    assert status.text == default.text != answer.text
+
+
+@pytest.mark.parametrize("topic", ["methodology", "glossary", "baskets", "sources"])
+async def test_a_topic_says_what_the_resource_says(topic: Topic, era: Era, tmp_path: Path) -> None:
+    file = a_baskets_file(tmp_path)
+    async with a_wired_client(era, baskets=file) as client:
+        (resource,) = (await client.read_resource(f"exposure://{topic}")).contents
+        answer = await client.call_tool("data_status", {"topic": topic})
+    assert isinstance(resource, TextResourceContents)
+    assert answer.structured_content is not None
+    assert answer.structured_content["text"] == resource.text
+
+
+async def test_an_unknown_topic_is_refused_with_the_topics(era: Era) -> None:
+    async with a_desk(era=era) as desk:
+        assert "status, methodology, glossary, baskets, sources" in await desk.refusal("data_status", topic="glosary")
+
+
+async def test_the_entry_in_the_list_of_tools_stays_small(era: Era) -> None:
+    async with a_desk(era=era) as desk:
+        (entry,) = [one for one in (await desk.client.list_tools()).tools if one.name == "data_status"]
+    written = json.dumps(entry.model_dump(mode="json", by_alias=True, exclude_none=True), separators=(",", ":"))
+    assert len(written) < 750 * 4
+
+
+async def test_every_tool_is_listed_as_read_only_with_schemas(era: Era) -> None:
     async with a_desk(era=era) as desk:
         tools = (await desk.client.list_tools()).tools
-    assert [tool.name for tool in tools] == ["basket_exposure", "data_status"]
+    assert [tool.name for tool in tools] == [one.name for one in TOOLS]
     for tool in tools:
         assert tool.annotations is not None
         assert tool.annotations.read_only_hint is True

@@ -57,7 +57,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an object as a weight": ({"symbols": {"NVDA": {"w": 1}}}, "The weight of NVDA is an object"),
     "words as a weight": ({"symbols": "NVDA", "weights": ["much"]}, "Weight 1 is not a number"),
     "percent as a weight": ({"symbols": "NVDA", "weights": "40%"}, "Weight 1 is not a number"),
-    "a number as weights": ({"symbols": "NVDA", "weights": 3}, "weights is a number"),
+    "one number for two symbols": ({"symbols": "NVDA,AMD", "weights": 3}, "2 symbols but 1 weights"),
     "true as weights": ({"symbols": "NVDA", "weights": True}, "weights is true or false"),
     "weights without a symbol": ({"symbols": "NVDA,AMD", "weights": {"NVDA": 1}}, "weights has no number for AMD"),
     "weights of a stranger": ({"symbols": "NVDA", "weights": {"NVDA": 1, "TSM": 1}}, "weights names TSM"),
