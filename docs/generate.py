@@ -1,4 +1,4 @@
-"""Rewrites what is generated: parts of README.md, the transcripts of questions.md, and the catalogue of the contract tests.
+"""Rewrites what is generated: parts of README.md, questions.md, the packaged pages and the contract tests' catalogue.
 
 In README.md each stands between `<!-- name -->` and `<!-- /name -->`. Run by `make docs`; review a changed catalogue.
 """
@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 CATALOGUE = ROOT / "tests" / "contract" / "catalogue.json"
 QUESTIONS = ROOT / "docs" / "questions.md"
+PACKAGED = ("methodology.md", "glossary.md", "sources.md")
+"""Pages that the server itself serves, and that the wheel therefore carries a copy of."""
 NOW = datetime(2026, 8, 21, 20, tzinfo=UTC)
 PICTURED = {"symbols": "NVDA,AMD,AVGO,TSM,XYZZ", "weights": "4,2,2,1,1", "at": "2026-08-19T11:00"}
 
@@ -127,6 +129,8 @@ def main() -> None:
     sys.stdout.write("README.md is rewritten.\n" if after != before else "README.md was fresh.\n")
     CATALOGUE.write_text(catalogue(), encoding="utf-8")
     QUESTIONS.write_text(questions(), encoding="utf-8")
+    for name in PACKAGED:
+        (ROOT / "tools" / "reference" / name).write_text((ROOT / "docs" / name).read_text(encoding="utf-8"), encoding="utf-8")
 
 
 if __name__ == "__main__":
