@@ -33,6 +33,12 @@ def _short_share(value: float) -> float:
     return round(value, 4) + 0.0
 
 
+def _whole_if_it_is(value: float) -> int | float:
+    return int(value) if value == int(value) else value
+
+
+Percent = Annotated[float, PlainSerializer(_whole_if_it_is)]
+"""A percentage as it was rounded, without a needless decimal."""
 ShortShare = Annotated[float, PlainSerializer(_short_share)]
 """A fraction to a hundredth of a percent, where an answer has many."""
 

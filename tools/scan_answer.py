@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from exposure.basket import Basket, BasketExposure, EmptyBasketError, WeightedMissing, aggregate
+from exposure.basket import Basket, BasketExposure, Constituent, EmptyBasketError, WeightedMissing, aggregate
 from exposure.dealer import SignConvention
 from exposure.flips import flip_between, imbalance
 from exposure.reliability import DealerGamma
@@ -147,7 +147,7 @@ def _row(scan: Scan, basket: NamedBasket, result: BasketExposure | None, drivers
         driven_by=_driven_by(result),
         effective_names=None if result.effective_names is None else round(result.effective_names, 2),
         pivotal=list(result.pivotal),
-        drivers={one.exposure.symbol: round(math.copysign(one.contribution_pct, one.nets.gex), 1) for one in top},
+        drivers={one.exposure.symbol: _signed_percent(one) for one in top},
         detail=RowDetail(
             aggregate=FourNets.of(result.net),
             aggregate_sum=FourNets.of(result.total),
@@ -156,6 +156,12 @@ def _row(scan: Scan, basket: NamedBasket, result: BasketExposure | None, drivers
         if full
         else None,
     )
+
+
+def _signed_percent(one: Constituent) -> float:
+    """Share of gross in percent with the sign of the name's own gamma: whole from 10% up, a decimal below."""
+    share = one.contribution_pct
+    return math.copysign(float(round(share)) if share >= 10 else round(share, 1), one.nets.gex)
 
 
 def _driven_by(result: BasketExposure) -> str:
@@ -179,7 +185,7 @@ def _change(scan: Scan, basket: NamedBasket, result: BasketExposure | None) -> C
     if was is None or is_now is None:
         return ChangeRow(net_gex=None, flip=None)
     flip = flip_between(imbalance(was), imbalance(is_now))
-    return ChangeRow(net_gex=is_now.net.gex - was.net.gex, flip=f"{flip.before.value} to {flip.after.value}" if flip else None)
+    return ChangeRow(net_gex=is_now.net.gex - was.net.gex, flip=f"to_{flip.after.value}" if flip else None)
 
 
 def _rank(row: BasketRow, rank_by: RankBy) -> tuple[bool, float, str]:
@@ -235,8 +241,8 @@ def _headline(scan: Scan, rows: Sequence[BasketRow], missing: Sequence[WeightedM
         for names in ([row.basket for row in rows if row.dealer_gamma is verdict],)
     ]
     as_of = f"as of {eastern_clock(scan.snapshot.as_of)}" if scan.snapshot.as_of else ""
-    flips = [row.basket for row in rows if row.change and row.change.flip]
-    flipped = f"; flipped: {', '.join(flips) or 'none'}" if scan.before else ""
+    flips = sum(1 for row in rows if row.change and row.change.flip)
+    flipped = f"; flipped: {flips} of {len(rows)}" if scan.before else ""
     return f"{label}{arrived} {as_of}; {'; '.join(sides)}{flipped}."
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 
 from exposure.reliability import DealerGamma, GammaReason, Regime
 from tools.answer import Answer, FourNets
-from tools.figures import Dollars, Instant, ShortShare
+from tools.figures import Dollars, Instant, Percent, ShortShare
 
 
 class ChangeRow(BaseModel):
@@ -41,11 +41,11 @@ class BasketRow(BaseModel):
     driven_by: str = Field(description="one_name, few_names or broad")
     effective_names: float | None
     pivotal: list[str]
-    drivers: dict[str, float] = Field(description="Percent of gross, negative where the name is in negative gamma")
+    drivers: dict[str, Percent] = Field(description="Percent of gross, negative where the name is in negative gamma")
     missing: list[str]
     fund: dict[str, Dollars | None] = Field(description="Net GEX of its index or fund alone; null if it did not arrive")
     change: Annotated[ChangeRow | None, WithJsonSchema({"type": ["object", "null"]})] = Field(
-        None, description="With since: change of net_gex, flip"
+        None, description="With since: change of net_gex, flip (to_short_gamma)"
     )
     detail: Annotated[RowDetail | None, WithJsonSchema({"type": ["object", "null"]})] = Field(
         None, description="With detail=full: all four nets, verdict on the fund"

@@ -24,7 +24,7 @@ async def ask(tool: str, **arguments: Any) -> dict[str, Any]:
 async def test_a_scan_since_the_previous_close_names_the_planted_flips_and_no_other(key: SectorFlips, at: str) -> None:
     answer = await ask("scan_sectors", at=at, since="previous_close")
     found = {row["basket"]: row["change"]["flip"] for row in answer["baskets"] if row["change"]["flip"]}
-    assert found == {sector.value: f"{key.before.value} to {key.after.value}" for sector in key.flipped}
+    assert found == {sector.value: f"to_{key.after.value}" for sector in key.flipped}
     assert len(answer["flipped"]) == len(key.flipped)
 
 

@@ -137,8 +137,8 @@ async def test_a_flip_beyond_the_band_is_a_flip_and_its_change_is_given() -> Non
     async with a_desk(source) as desk:
         answer = await desk.answer("scan_sectors", baskets="banks", since="previous_close")
     assert answer.structured["flipped"] == ["banks"]
-    assert row(answer.structured, "banks")["change"] == {"net_gex": -200000000, "flip": "long_gamma to short_gamma"}
-    assert "FLIP long_gamma to short_gamma" in answer.text
+    assert row(answer.structured, "banks")["change"] == {"net_gex": -200000000, "flip": "to_short_gamma"}
+    assert "FLIP to_short_gamma" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,8 @@ async def test_eleven_sectors_stay_within_their_tokens_in_each_channel(at: str, 
         answer = await desk.answer("scan_sectors", **arguments)
     assert len(answer.text) < 1_500 * CHARACTERS_A_TOKEN
     assert len(answer.compact_json) < 1_500 * CHARACTERS_A_TOKEN
-    assert unsupported(answer.text, answer.structured, counts=(11, 135)) == []
+    assert unsupported(answer.text, answer.structured, counts=(11, 135, len(answer.structured["flipped"]))) == []
+    assert all(len(one["drivers"]) == 3 for one in answer.structured["baskets"])
 
 
 async def test_a_scan_that_runs_into_its_deadline_names_what_is_late() -> None:
