@@ -100,7 +100,7 @@ NAMES: Mapping[Sector, tuple[Name, ...]] = {
         Name("T", 35.3, 200, 0.60, 0.20),
         Name("VZ", 48.0, 180, 0.50, 0.18),
         Name("CMCSA", 33.4, 120, 0.85, 0.24),
-        Name("EA", 120.4, 42, 0.80, 0.27),
+        Name("LYV", 41.3, 34, 0.95, 0.30),
         Name("TTWO", 99.5, 42, 0.95, 0.32),
         Name("CHTR", 307.0, 38, 0.90, 0.33),
     ),
@@ -116,7 +116,7 @@ NAMES: Mapping[Sector, tuple[Name, ...]] = {
         Name("CMG", 331.0, 60, 1.05, 0.32),
         Name("GM", 38.9, 55, 1.25, 0.34, 1.4),
         Name("F", 11.3, 45, 1.25, 0.34, 1.8),
-        Name("TGT", 71.9, 45, 1.00, 0.32, 1.3),
+        Name("MAR", 135.2, 75, 1.05, 0.28),
     ),
     Sector.CONSUMER_STAPLES: (
         Name("WMT", 86.5, 800, 0.60, 0.19),
@@ -267,7 +267,7 @@ SECTOR_FUNDS: Mapping[Sector, str] = {
 _FOREIGN = "TSM ASML"
 _SEMICONDUCTORS = "NVDA TSM AVGO AMD ASML MU QCOM TXN INTC AMAT SMCI"
 _NASDAQ = (
-    "NVDA MSFT AAPL AVGO ASML AMD CSCO INTC QCOM TXN AMAT ADBE MU GOOGL META NFLX TMUS CMCSA EA TTWO CHTR AMZN TSLA SBUX "
+    "NVDA MSFT AAPL AVGO ASML AMD CSCO INTC QCOM TXN AMAT ADBE MU GOOGL META NFLX TMUS CMCSA MAR TTWO CHTR AMZN TSLA SBUX "
     "COST PEP MDLZ AMGN GILD HON LIN CEG AEP EXC XEL"
 )
 _DOW = "GS MSFT CAT HD SHW UNH V AXP JPM MCD AMGN CRM IBM BA AAPL HON PG JNJ CVX MMM NVDA WMT DIS MRK KO CSCO NKE VZ"

@@ -39,7 +39,7 @@ async def basket_exposure(
     state = ctx.request_context.lifespan_context
     asked = requested_basket(symbols, weights, basket, state.baskets)
     replay = replay_instant(at, state.clock())
-    snapshot = await state.market.snapshot(tuple(asked.weights), replay.instant if replay else None)
+    snapshot = await state.market.snapshot(tuple(asked.weights), replay.instant if replay else None, ctx.report_progress)
     try:
         result = aggregate(
             asked,

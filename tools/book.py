@@ -10,7 +10,7 @@ from pydantic import Field
 
 from exposure.basket import EmptyBasketError
 from exposure.book import book_exposure as exposure_behind
-from tools.answer import nothing_arrived, tool_result
+from tools.answer import age_notices, nothing_arrived, tool_result
 from tools.arguments import AtArgument, ConventionArgument, chosen_convention
 from tools.at import replay_instant
 from tools.book_answer import fitting_answer, structured
@@ -31,7 +31,7 @@ async def book_exposure(
     state = ctx.request_context.lifespan_context
     asked = requested_book(positions)
     replay = replay_instant(at, state.clock())
-    snapshot = await state.market.snapshot(asked.symbols, replay.instant if replay else None)
+    snapshot = await state.market.snapshot(asked.symbols, replay.instant if replay else None, ctx.report_progress)
     try:
         result = exposure_behind(
             asked.holdings,
@@ -42,7 +42,8 @@ async def book_exposure(
     except EmptyBasketError as problem:
         why = str(problem) if snapshot.exposures else "No position of the book could be answered."
         raise nothing_arrived(snapshot.missing, why) from None
-    answer = fitting_answer(asked, snapshot, result, replay.notices if replay else (), full=detail == "full")
+    read = replay.notices if replay else age_notices(snapshot, state.clock())
+    answer = fitting_answer(asked, snapshot, result, read, full=detail == "full")
     return tool_result(book_text(answer), structured(answer))
 
 

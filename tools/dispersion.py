@@ -17,7 +17,7 @@ from exposure.dispersion import compare_gamma, frame_volatility
 from exposure.instruments import canonical_symbol
 from sources.baskets import BasketCatalogue, NamedBasket
 from sources.market import Market
-from tools.answer import nothing_arrived, tool_result
+from tools.answer import age_notices, nothing_arrived, tool_result
 from tools.arguments import (
     AtArgument,
     BasketArgument,
@@ -86,7 +86,8 @@ async def frame_dispersion(
         window_days=window_days,
         window_end=closes.days[-1] if closes and closes.days else None,
     )
-    answer = fitting_answer(frame, findings, replay.notices if replay else (), full=detail == "full")
+    read = replay.notices if replay else age_notices(snapshot, state.clock())
+    answer = fitting_answer(frame, findings, read, full=detail == "full")
     return tool_result(dispersion_text(answer), structured(answer))
 
 

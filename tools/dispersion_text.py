@@ -54,7 +54,7 @@ def dispersion_text(answer: DispersionAnswer) -> str:
 
 def correlation(value: float | None) -> str:
     """A correlation or an imbalance with three decimals."""
-    return "null" if value is None else f"{value:.3f}"
+    return "null" if value is None else f"{round(value, 4):.3f}"
 
 
 def _asked(answer: DispersionAnswer) -> int:
