@@ -210,7 +210,7 @@ def _convention_statement(nets: Mapping[SignConvention, float | None], conventio
     known = {name: value for name, value in nets.items() if value is not None}
     if net is None or len(known) < 2:
         return "the source publishes signed nets, so other sign conventions are unknown"
-    return f"net GEX has the same sign under {same_sign} of the six conventions (two or more always differ by construction)"
+    return f"net GEX has this sign under {same_sign} of the six conventions, the chosen one included (two or more always differ)"
 
 
 def _notices(asked: RequestedBook, snapshot: Snapshot, result: BookExposure, read: Sequence[Notice]) -> list[Notice]:

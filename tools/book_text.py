@@ -24,11 +24,11 @@ def book_text(answer: BookAnswer) -> str:
         f"Book: {size}; {answer.constituent_count} of {count} names arrived, {covered} of the gross book.",
         *([missing_text(answer.missing)] if answer.missing else []),
         *([bounds_text(answer.bounds)] if answer.bounds else []),
-        _side_text("Long", answer.long_side),
-        _side_text("Short", answer.short_side),
+        _side_text("Long", answer.long_side, valued_only=answer.weight_coverage is None),
+        _side_text("Short", answer.short_side, valued_only=answer.weight_coverage is None),
         *([f"Missing and held short: {', '.join(answer.missing_short)}."] if answer.missing_short else []),
         conventions_text(answer.net_gex_by_convention),
-        f"Under other assumptions {answer.convention_statement}.",
+        f"Sign assumptions: {answer.convention_statement}.",
         f"Dollars against dealer gamma: {answer.gap_statement}{_gaps_text(answer.rank_gaps)}",
         source_text(answer),
         f"{answer.units}. {answer.reading}",
@@ -49,12 +49,12 @@ def _verdict_text(answer: BookAnswer | SideOfBook) -> str:
     return f"Regime {answer.regime.value}; dealer_gamma {verdict} ({', '.join(answer.dealer_gamma_reasons)})"
 
 
-def _side_text(word: str, side: SideOfBook | None) -> str:
+def _side_text(word: str, side: SideOfBook | None, *, valued_only: bool) -> str:
     if side is None:
         return f"{word} side: no position arrived."
     return (
-        f"{word} side: {counted(side.positions, 'position')}, {percent(side.dollar_share)} of the gross book; mean of its own "
-        f"weights {side.text()}. {_verdict_text(side)}."
+        f"{word} side: {counted(side.positions, 'position')}, {percent(side.dollar_share)} of the "
+        f"{'valued positions' if valued_only else 'gross book'}; mean of its own weights {side.text()}. {_verdict_text(side)}."
     )
 
 

@@ -114,8 +114,9 @@ def _about_volatility(findings: Findings) -> list[Notice]:
 def _about_weights(frame: Frame) -> list[Notice]:
     said = []
     outside = [symbol for symbol in frame.names.weights if symbol not in (frame.published or {})]
-    if frame.basis is WeightsBasis.PUBLISHED and outside:
-        sentence = f"Not among the published members of {frame.index}, so without weight: {some_of(outside)}."
+    if frame.published and outside:
+        effect = "so without weight" if frame.basis is WeightsBasis.PUBLISHED else "though weighed here"
+        sentence = f"Not among the published members of {frame.index}, {effect}: {some_of(outside)}."
         said.append(Notice("not_in_index", sentence))
     if frame.names.merged:
         said.append(Notice("merged_symbols", f"Named more than once, weights added: {some_of(frame.names.merged)}."))

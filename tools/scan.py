@@ -5,20 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-import anyio
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 from pydantic import Field
 
 from exposure.sessions import last_session, previous_session
-from exposure.snapshot import Snapshot
-from sources.market import Market, Progress
 from tools.answer import age_notices, tool_result
 from tools.arguments import AtArgument, ConventionArgument, DetailArgument, chosen_convention
 from tools.at import ReplayInstant, replay_instant
 from tools.baskets import chosen_baskets, mistakes_in
 from tools.definition import ToolDefinition
+from tools.figures import eastern_clock
 from tools.scan_answer import RankBy, Scan, fitting_scan, structured
 from tools.scan_model import ScanAnswer
 from tools.scan_text import scan_text
@@ -49,9 +47,11 @@ async def scan_sectors(
     now = state.clock()
     replay = replay_instant(at, now)
     instant = replay.instant if replay else None
-    earlier = _earlier(since, instant or now, now)
+    named = None if since is None or _is_previous_close(since) else replay_instant(since, now)
     symbols = tuple(dict.fromkeys(symbol for one in chosen for symbol in (*one.symbols, *one.fund)))
-    snapshot, before = await _both(state.market, symbols, instant, earlier, ctx.report_progress)
+    snapshot = await state.market.snapshot(symbols, instant, ctx.report_progress)
+    earlier = _earlier(since, named, snapshot.as_of or instant or now)
+    before = await state.market.snapshot(symbols, earlier.instant) if earlier else None
     scan = Scan(chosen, snapshot, before, chosen_convention(convention, state.convention), state.ambiguous_below)
     read = [notice for one in (replay, earlier) if one for notice in one.notices] + age_notices(snapshot, now)
     answer = fitting_scan(scan, read, mistakes_in(state.baskets), RankBy(rank_by), full=detail == "full")
@@ -70,29 +70,20 @@ TOOL = ToolDefinition(
 )
 
 
-def _earlier(since: str | None, reference: datetime, now: datetime) -> ReplayInstant | None:
-    """The instant to compare with; the previous close is that of the session before the one `reference` falls in."""
-    if since is None or not since.strip():
-        return None
-    if since.strip().lower().replace(" ", "_") == PREVIOUS_CLOSE:
-        return ReplayInstant(previous_session(last_session(reference).date).close)
-    earlier = replay_instant(since, now)
-    if earlier is not None and earlier.instant >= reference:
-        raise ToolError("since is not before the instant it is compared with. Give an earlier one, or previous_close.")
-    return earlier
+def _is_previous_close(since: str) -> bool:
+    return since.strip().lower().replace(" ", "_") == PREVIOUS_CLOSE
 
 
-async def _both(
-    market: Market, symbols: tuple[str, ...], at: datetime | None, earlier: ReplayInstant | None, progress: Progress
-) -> tuple[Snapshot, Snapshot | None]:
-    """Both snapshots side by side, so that one deadline holds for the two; each symbol is asked for once an instant."""
-    found: dict[str, Snapshot] = {}
+def _earlier(since: str | None, named: ReplayInstant | None, as_of: datetime) -> ReplayInstant | None:
+    """The instant to compare with: the one named, or the close of the session before the one the answer's quotes are from.
 
-    async def fetch(name: str, instant: datetime | None, told: Progress | None) -> None:
-        found[name] = await market.snapshot(symbols, instant, told)
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(fetch, "now", at, progress)
-        if earlier is not None:
-            tasks.start_soon(fetch, "before", earlier.instant, None)
-    return found["now"], found.get("before")
+    Raises ToolError when the instant named is not before those quotes: the comparison would be with themselves.
+    """
+    if since is not None and _is_previous_close(since):
+        return ReplayInstant(previous_session(last_session(as_of).date).close)
+    if named is not None and named.instant >= as_of:
+        raise ToolError(
+            f"since is not before the quotes it is compared with, which are of {eastern_clock(as_of)}. "
+            "Give an earlier instant, or previous_close."
+        )
+    return named

@@ -27,8 +27,17 @@ from tools.fitting import first_that_fits, json_length
 from tools.scan_model import BasketRow, ChangeRow, RowDetail, ScanAnswer
 
 _DEFAULT_ANSWER_CHARACTERS = 5_900
-_DRIVERS = (3, 2, 1)
-"""Names given as drivers of a basket, from the usual to the shortest answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How much an answer lists: drivers a basket, and missing names with the sentence that explains each."""
+
+    drivers: int
+    details: int
+
+
+_ROOMS = (_Room(3, 500), _Room(3, 3), _Room(3, 0), _Room(2, 0), _Room(1, 0))
 _ONE_NAME = 2.0
 _FEW_NAMES = 4.0
 """Effective names below which a basket is one name's doing, or a few names'."""
@@ -53,6 +62,13 @@ class Scan:
     convention: SignConvention
     ambiguous_below: float
 
+    def comparable(self, basket: NamedBasket) -> list[str]:
+        """The names with quotes of two different times; the same quotes at both ends would read as no change."""
+        if self.before is None:
+            return []
+        pairs = {symbol: (self.snapshot.exposures.get(symbol), self.before.exposures.get(symbol)) for symbol in basket.symbols}
+        return [symbol for symbol, (now, was) in pairs.items() if now and was and was.quote_time < now.quote_time]
+
     def result(self, symbols: Sequence[str], weights: Sequence[float] | None, snapshot: Snapshot) -> BasketExposure | None:
         """The exposure of these symbols, or None when none of them arrived."""
         asked = Basket.of(symbols, weights)
@@ -69,25 +85,27 @@ def fitting_scan(scan: Scan, read: Sequence[Notice], mistakes: Sequence[str], ra
     any basket arrived.
     """
     return first_that_fits(
-        _DRIVERS[:1] if full else _DRIVERS,
-        lambda drivers: _scan_answer(scan, read, mistakes, rank_by, drivers, full=full),
+        _ROOMS[:1] if full else _ROOMS,
+        lambda room: _scan_answer(scan, read, mistakes, rank_by, room, full=full),
         lambda answer: json_length(structured(answer)),
         _DEFAULT_ANSWER_CHARACTERS,
     )
 
 
 def _scan_answer(
-    scan: Scan, read: Sequence[Notice], mistakes: Sequence[str], rank_by: RankBy, drivers: int, *, full: bool
+    scan: Scan, read: Sequence[Notice], mistakes: Sequence[str], rank_by: RankBy, room: _Room, *, full: bool
 ) -> ScanAnswer:
     results = [scan.result(one.symbols, one.weights, scan.snapshot) for one in scan.baskets]
     if not any(results):
         raise nothing_arrived(scan.snapshot.missing, "No name of any basket could be answered.")
-    rows = [_row(scan, basket, result, drivers, full=full) for basket, result in zip(scan.baskets, results, strict=True)]
+    rows = [_row(scan, basket, result, room.drivers, full=full) for basket, result in zip(scan.baskets, results, strict=True)]
     coverage = math.fsum(result.weight_coverage if result else 0.0 for result in results) / len(results)
     missing = _missing_of_members(scan)
     common = common_fields(scan.snapshot, scan.convention, missing, coverage)
     notices = [
         *_partial(scan.baskets, results),
+        *_uncompared(scan),
+        *_missing_funds(scan),
         *read,
         *scan.snapshot.provenance.notices,
         *time_notices(scan.snapshot),
@@ -96,7 +114,7 @@ def _scan_answer(
         Notice("weak_sign_assumption", "For single stocks the assumed dealer sign is weak evidence."),
     ]
     ranked = sorted(rows, key=lambda row: _rank(row, rank_by))
-    return ScanAnswer(
+    answer = ScanAnswer(
         **common,
         headline=_headline(scan, ranked, missing),
         warnings=[WarningLine(code=one.code, message=one.message) for one in notices],
@@ -106,6 +124,9 @@ def _scan_answer(
         flipped=[row.basket for row in ranked if row.change and row.change.flip],
         baskets=ranked,
     )
+    for one in answer.missing[room.details :]:
+        one.detail = None
+    return answer
 
 
 def structured(answer: ScanAnswer) -> dict[str, object]:
@@ -113,7 +134,8 @@ def structured(answer: ScanAnswer) -> dict[str, object]:
     hidden = {
         index: {name for name in ("change", "detail") if getattr(row, name) is None} for index, row in enumerate(answer.baskets)
     }
-    return answer.model_dump(mode="json", exclude={"baskets": hidden})
+    undetailed = {index: {"detail"} for index, one in enumerate(answer.missing) if one.detail is None}
+    return answer.model_dump(mode="json", exclude={"baskets": hidden, "missing": undetailed})
 
 
 def _row(scan: Scan, basket: NamedBasket, result: BasketExposure | None, drivers: int, *, full: bool) -> BasketRow:
@@ -174,10 +196,10 @@ def _driven_by(result: BasketExposure) -> str:
 
 
 def _change(scan: Scan, basket: NamedBasket, result: BasketExposure | None) -> ChangeRow | None:
-    """Against the earlier snapshot, over the names that arrived at both ends: a name that came or went is not a change."""
+    """Against the earlier snapshot, over the names that can be compared: one that came or went is not a change."""
     if scan.before is None:
         return None
-    common = [symbol for symbol in basket.symbols if symbol in scan.snapshot.exposures and symbol in scan.before.exposures]
+    common = scan.comparable(basket)
     if not common or result is None:
         return ChangeRow(net_gex=None, flip=None)
     weights = None if basket.weights is None else [basket.weights[basket.symbols.index(symbol)] for symbol in common]
@@ -219,6 +241,29 @@ def _partial(baskets: Sequence[NamedBasket], results: Sequence[BasketExposure | 
     return [Notice("partial_basket", sentence)]
 
 
+def _uncompared(scan: Scan) -> list[Notice]:
+    """What the comparison leaves out: baskets with fewer names at both ends than arrived now."""
+    if scan.before is None:
+        return []
+    short = []
+    for basket in scan.baskets:
+        arrived, both = sum(symbol in scan.snapshot.exposures for symbol in basket.symbols), len(scan.comparable(basket))
+        if both < arrived:
+            short.append(f"{basket.name} {both}/{arrived}")
+    if not short:
+        return []
+    reasons = sorted({one.reason.value for one in scan.before.missing})
+    why = f" ({', '.join(reasons)} then)" if reasons else " (the same quotes at both ends)"
+    return [Notice("partial_comparison", f"Names with quotes of both times, of those that arrived: {some_of(short)}{why}.")]
+
+
+def _missing_funds(scan: Scan) -> list[Notice]:
+    funds = {symbol for basket in scan.baskets for symbol in basket.fund}
+    members = {symbol for basket in scan.baskets for symbol in basket.symbols}
+    lost = [_reason(one) for one in scan.snapshot.missing if one.symbol in funds - members]
+    return [Notice("missing_funds", f"Funds that did not arrive: {some_of(lost)}.")] if lost else []
+
+
 def _double_counting(scan: Scan) -> list[Notice]:
     notices = []
     if any(basket.index for basket in scan.baskets):
@@ -242,7 +287,8 @@ def _headline(scan: Scan, rows: Sequence[BasketRow], missing: Sequence[WeightedM
     ]
     as_of = f"as of {eastern_clock(scan.snapshot.as_of)}" if scan.snapshot.as_of else ""
     flips = sum(1 for row in rows if row.change and row.change.flip)
-    flipped = f"; flipped: {flips} of {len(rows)}" if scan.before else ""
+    compared = sum(1 for row in rows if row.change and row.change.net_gex is not None)
+    flipped = f"; flipped: {flips} of {compared} compared" if compared else "; nothing could be compared" if scan.before else ""
     return f"{label}{arrived} {as_of}; {'; '.join(sides)}{flipped}."
 
 

@@ -211,7 +211,7 @@ async def test_how_many_conventions_agree_is_counted(era: Era) -> None:
     }  # fmt: skip
     assert structured["conventions_same_sign"] == 3
     assert structured["convention_statement"] == (
-        "net GEX has the same sign under 3 of the six conventions (two or more always differ by construction)"
+        "net GEX has this sign under 3 of the six conventions, the chosen one included (two or more always differ)"
     )
     index = (await answer_of("SPY -50", era=era, convention="by_asset_class")).structured
     assert (index["conventions_same_sign"], index["convention"]) == (4, "by_asset_class")

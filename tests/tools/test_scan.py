@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from sources.universe import Sector
 from tests.builders import a_snapshot, a_vendor_row, an_exposure
 from tests.tools.desk import ERAS, NOW, Era, HandMadeSource, a_desk, a_source
 from tests.tools.figures_in_text import unsupported
+from tools.scan import _earlier
 
 pytestmark = pytest.mark.anyio
 
@@ -49,8 +51,9 @@ class TwoMoments(HandMadeSource):
 
 
 def two_moments(now: list[SymbolExposure], earlier: list[SymbolExposure]) -> TwoMoments:
+    """The earlier quotes are of a day before, unless they are said to be the same."""
     source = TwoMoments({one.symbol: one for one in now})
-    source.earlier = {one.symbol: one for one in earlier}
+    source.earlier = {one.symbol: replace(one, quote_time=one.quote_time - timedelta(days=1)) for one in earlier}
     return source
 
 
@@ -249,13 +252,35 @@ async def test_a_scan_that_runs_into_its_deadline_names_what_is_late() -> None:
 
 
 def test_the_previous_close_is_that_of_the_session_before() -> None:
-    from tools.scan import _earlier
-
     during = datetime(2024, 6, 5, 15, tzinfo=UTC)
-    on_sunday = datetime(2024, 6, 9, 15, tzinfo=UTC)
-    later = during + timedelta(days=30)
-    for reference, day in ((during, 4), (on_sunday, 6)):
-        close = datetime(2024, 6, day, 20, tzinfo=UTC)
-        found = _earlier("previous_close", reference, later)
+    at_fridays_close = datetime(2024, 6, 7, 20, tzinfo=UTC)
+    for reference, day in ((during, 4), (at_fridays_close, 6)):
+        found = _earlier("previous_close", None, reference)
         assert found is not None
-        assert found.instant == close
+        assert found.instant == datetime(2024, 6, day, 20, tzinfo=UTC)
+
+
+async def test_the_same_quotes_at_both_ends_are_not_compared_and_no_flip_is_counted() -> None:
+    source = two_moments(names(BANKS, 2e8, 1e8), [])
+    source.earlier = dict(source.known)
+    async with a_desk(source) as desk:
+        answer = await desk.answer("scan_sectors", baskets="banks", since="2024-06-05T15:00")
+    assert "nothing could be compared" in answer.structured["headline"]
+    assert row(answer.structured, "banks")["change"] == {"net_gex": None, "flip": None}
+    assert "partial_comparison" in [one["code"] for one in answer.structured["warnings"]]
+
+
+async def test_what_was_missing_then_is_said_and_only_the_rest_compared() -> None:
+    source = two_moments(names(BANKS, 1e8, 2e8), names(BANKS[:2], 2e8, 1e8))
+    async with a_desk(source) as desk:
+        answer = await desk.answer("scan_sectors", baskets="banks,energy", since="2024-06-05T15:00")
+    (said,) = [one["message"] for one in answer.structured["warnings"] if one["code"] == "partial_comparison"]
+    assert "banks 2/6" in said
+    assert "flipped: 1 of 1 compared" in answer.structured["headline"]
+
+
+async def test_a_fund_that_did_not_arrive_is_named_with_its_reason() -> None:
+    async with a_desk(a_source(*names(BANKS, 2e8, 1e8))) as desk:
+        answer = await desk.answer("scan_sectors", baskets="banks")
+    assert row(answer.structured, "banks")["fund"] == {"XLF": None}
+    assert any("XLF unknown_symbol" in one["message"] for one in answer.structured["warnings"])
