@@ -8,13 +8,14 @@ from typing import Annotated
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from exposure.basket import WeightedMissing
 from exposure.dealer import Nets, SignConvention
 from exposure.sessions import Phase, phase_at
 from exposure.snapshot import Missing, MissingReason, Mode, Notice, Snapshot
 from tools.figures import Dollars, Instant, Share, eastern_clock, money, percent
+from tools.part import Part
 
 UNITS = "GEX $ of delta per 1% move; DEX $ of delta; VEX $ of delta per vol point; CHEX $ of delta per calendar day"
 SYNTHETIC_LABEL = "SYNTHETIC DEMO MARKET, not market data."
@@ -24,14 +25,14 @@ _MIXED_QUOTES = timedelta(minutes=20)
 _NAMES_IN_A_HEADLINE = 3
 
 
-class WarningLine(BaseModel):
+class WarningLine(Part):
     """Something to know before using the numbers."""
 
     code: str
     message: str
 
 
-class MissingName(BaseModel):
+class MissingName(Part):
     symbol: str
     reason: MissingReason
     detail: str | None = Field(None, description="Left out where an answer would get long; detail=full has it")
@@ -39,7 +40,7 @@ class MissingName(BaseModel):
     weight: Annotated[Share | None, WithJsonSchema({"type": "number"})]
 
 
-class FourNets(BaseModel):
+class FourNets(Part):
     net_gex: Dollars
     net_dex: Dollars
     net_vex: Dollars
@@ -53,7 +54,7 @@ class FourNets(BaseModel):
         return f"GEX {money(self.net_gex)}, DEX {money(self.net_dex)}, VEX {money(self.net_vex)}, CHEX {money(self.net_chex)}"
 
 
-class Answer(BaseModel):
+class Answer(Part):
     """The part of an answer that every tool has in common."""
 
     headline: str

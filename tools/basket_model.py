@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from exposure.dealer import DropReason, ForwardBasis, SignConvention
 from exposure.instruments import AssetClass
 from exposure.reliability import DealerGamma, GammaReason, Regime
 from tools.answer import Answer, FourNets
 from tools.figures import Dollars, Instant, Share
+from tools.part import Part
 
 
-class LegsOfName(BaseModel):
+class LegsOfName(Part):
     """Call and put leg before any dealer sign, $."""
 
     gex_call: Dollars
@@ -27,7 +28,7 @@ class LegsOfName(BaseModel):
     chex_put: Dollars
 
 
-class ConstituentDetail(BaseModel):
+class ConstituentDetail(Part):
     """How one name was made."""
 
     asset_class: AssetClass
@@ -45,7 +46,7 @@ class ConstituentDetail(BaseModel):
     forward_basis: ForwardBasis | None
 
 
-class ConstituentRow(BaseModel):
+class ConstituentRow(Part):
     symbol: str
     weight: Share
     underlying_price: float
@@ -61,7 +62,7 @@ class ConstituentRow(BaseModel):
     )
 
 
-class RestOfBasket(BaseModel):
+class RestOfBasket(Part):
     """Plain sums over the names that are not listed."""
 
     names: int
@@ -73,7 +74,7 @@ class RestOfBasket(BaseModel):
     contribution_pct: float
 
 
-class NetGexBounds(BaseModel):
+class NetGexBounds(Part):
     """What the missing names could do to net GEX, $; other nets zero-filled."""
 
     low: Dollars
@@ -84,7 +85,7 @@ class NetGexBounds(BaseModel):
     sign_safe: bool
 
 
-class BasketCoverage(BaseModel):
+class BasketCoverage(Part):
     """Contracts behind the answer; shares of open interest."""
 
     contracts_seen: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from exposure.book import PositionSide
 from exposure.dealer import SignConvention
@@ -15,6 +15,7 @@ from exposure.snapshot import Mode
 from tools.answer import Answer, FourNets, MissingName, WarningLine
 from tools.basket_model import NetGexBounds
 from tools.figures import Dollars, Instant, Share
+from tools.part import Part
 
 # Shapes that other tools describe in full; here one line each keeps tools/list short.
 _TEXT = WithJsonSchema({"type": "string"})
@@ -34,7 +35,7 @@ class SideOfBook(FourNets):
     dealer_gamma_reasons: list[GammaReason]
 
 
-class PositionRow(BaseModel):
+class PositionRow(Part):
     """One position: its own unweighted net GEX, and its shares of the gross book and of the dealer gamma behind it."""
 
     symbol: str
@@ -47,7 +48,7 @@ class PositionRow(BaseModel):
     dealer_gamma: DealerGamma | None
 
 
-class RestOfBook(BaseModel):
+class RestOfBook(Part):
     """Sums over the positions that are not listed; dollars are signed."""
 
     positions: int
@@ -57,7 +58,7 @@ class RestOfBook(BaseModel):
     contribution_pct: float
 
 
-class RankGap(BaseModel):
+class RankGap(Part):
     """A position whose share of the dollars and of the dealer gamma differ; rank 1 is the largest."""
 
     symbol: str

@@ -6,13 +6,14 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
 
 from exposure.dispersion import Agreement, LeftOut, Undefined
 from exposure.reliability import DealerGamma, GammaReason, Regime
 from tools.answer import Answer, FourNets
 from tools.figures import Dollars, ShortShare
+from tools.part import Part
 
 _OBJECT = WithJsonSchema({"type": ["object", "null"]})
 _OBJECTS = WithJsonSchema({"type": "array", "items": {"type": "object"}})
@@ -27,7 +28,7 @@ class WeightsBasis(StrEnum):
     EQUAL = "equal"
 
 
-class GammaSide(BaseModel):
+class GammaSide(Part):
     """One side's nets, and how far its sign is to be trusted; imbalance is net over gross GEX, -1..1."""
 
     net_gex: Dollars
@@ -41,7 +42,7 @@ class GammaSide(BaseModel):
     imbalance: ShortShare | None
 
 
-class GammaDifference(BaseModel):
+class GammaDifference(Part):
     """The index less its names; `opposing_*` are the names whose net GEX has the other sign than the index's."""
 
     agreement: Agreement
@@ -52,13 +53,13 @@ class GammaDifference(BaseModel):
     opposing_pct: ShortShare
 
 
-class LeftOutName(BaseModel):
+class LeftOutName(Part):
     symbol: str
     reason: LeftOut
     weight: ShortShare
 
 
-class VolatilitySide(BaseModel):
+class VolatilitySide(Part):
     """Both legs over the same names at one tenor; volatilities are fractions a year."""
 
     tenor_days: int
@@ -82,7 +83,7 @@ class VolatilitySide(BaseModel):
     left_out_count: int
 
 
-class NetGexRange(BaseModel):
+class NetGexRange(Part):
     """What the missing names could do to the mean net GEX, $."""
 
     low: Dollars
@@ -92,7 +93,7 @@ class NetGexRange(BaseModel):
     sign_safe: bool
 
 
-class NameRow(BaseModel):
+class NameRow(Part):
     symbol: str
     weight: ShortShare
     net_gex: Dollars
@@ -103,7 +104,7 @@ class NameRow(BaseModel):
     volatility_share: ShortShare | None
 
 
-class RestOfNames(BaseModel):
+class RestOfNames(Part):
     """Sums over the names that are not listed."""
 
     names: int

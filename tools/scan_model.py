@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from exposure.reliability import DealerGamma, GammaReason, Regime
 from tools.answer import Answer, FourNets
 from tools.figures import Dollars, Instant, Percent, ShortShare
+from tools.part import Part
 
 
-class ChangeRow(BaseModel):
+class ChangeRow(Part):
     """Against the earlier instant, over the names that arrived at both."""
 
     net_gex: Dollars | None
     flip: str | None
 
 
-class RowDetail(BaseModel):
+class RowDetail(Part):
     """All four nets, weighted mean and plain sum, and the verdict on the fund."""
 
     aggregate: FourNets
@@ -26,7 +27,7 @@ class RowDetail(BaseModel):
     fund_dealer_gamma: DealerGamma | None
 
 
-class BasketRow(BaseModel):
+class BasketRow(Part):
     basket: str
     net_gex: Dollars | None
     sum_gex: Dollars | None

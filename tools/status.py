@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from exposure.dealer import SignConvention
 from exposure.sessions import Phase, phase_at
@@ -20,6 +20,7 @@ from tools.answer import SYNTHETIC_LABEL, tool_result
 from tools.baskets import mistakes_in
 from tools.definition import ToolDefinition
 from tools.figures import Instant, eastern_clock
+from tools.part import Part
 from tools.reference.texts import text_on
 from tools.state import AppState
 
@@ -67,14 +68,14 @@ TOOL = ToolDefinition(
 )
 
 
-class CheckLine(BaseModel):
+class CheckLine(Part):
     name: str
     expected: float
     computed: float
     passed: bool
 
 
-class SourceSide(BaseModel):
+class SourceSide(Part):
     """What one half of the market can answer."""
 
     source: str
@@ -88,7 +89,7 @@ class SourceSide(BaseModel):
     remarks: list[str]
 
 
-class StatusAnswer(BaseModel):
+class StatusAnswer(Part):
     """What can be asked of this server."""
 
     headline: str
