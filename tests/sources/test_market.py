@@ -51,7 +51,7 @@ async def test_every_symbol_is_asked_for_once_and_progress_is_told() -> None:
 
 async def test_a_deadline_gives_what_has_arrived_and_names_the_rest() -> None:
     source = SlowAfter(1)
-    answer = await Market(source, deadline=0.05).snapshot(NAMES, None)
+    answer = await Market(source, deadline=0.5).snapshot(NAMES, None)
     arrived = list(answer.exposures)
     assert arrived == list(source.asked[0])
     assert {one.symbol for one in answer.missing} == set(NAMES) - set(arrived)
@@ -59,7 +59,7 @@ async def test_a_deadline_gives_what_has_arrived_and_names_the_rest() -> None:
 
 
 async def test_a_deadline_before_anything_arrived_leaves_every_name_timed_out() -> None:
-    answer = await Market(SlowAfter(0), deadline=0.05).snapshot(NAMES, THEN)
+    answer = await Market(SlowAfter(0), deadline=0.5).snapshot(NAMES, THEN)
     assert not answer.exposures
     assert [one.symbol for one in answer.missing] == NAMES
 

@@ -243,7 +243,7 @@ async def test_a_scan_that_runs_into_its_deadline_names_what_is_late() -> None:
             return await super().exposures(symbols, at)
 
     known = {one.symbol: one for one in names(tuple(s for b in sector_baskets() for s in b.symbols), 3e8, 1e8)}
-    async with a_desk(market=Market(Slow(known), deadline=0.1)) as desk:
+    async with a_desk(market=Market(Slow(known), deadline=1.0)) as desk:
         answer = await desk.answer("scan_sectors")
     reasons = {one["reason"] for one in answer.structured["missing"]}
     assert reasons == {"timed_out"}
