@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_INVERSE_SQRT_2PI = 0.3989422804014327
+INVERSE_SQRT_2PI = 0.3989422804014327
 _NUMERATOR = (
     3.52624965998911e-02, 0.700383064443688, 6.37396220353165, 33.912866078383,
     112.079291497871, 221.213596169931, 220.206867912376,
@@ -64,7 +64,7 @@ def normal_cdf(x: Floats, bell_of_x: Floats) -> Floats:
         fraction = distance + 4.0 / (distance + 0.65)
         for numerator in (3.0, 2.0, 1.0):
             fraction = distance + numerator / fraction
-        tail[far] = _INVERSE_SQRT_2PI / fraction
+        tail[far] = INVERSE_SQRT_2PI / fraction
     tail *= bell_of_x
     return np.where(x < 0.0, tail, 1.0 - tail)
 
@@ -107,7 +107,7 @@ def greeks(
     d2 = d1 - deviation
     bell_d1 = bell(d1)
     dividend_discount = np.exp(np.multiply(dividend_yield, years) * -1.0)
-    density = _INVERSE_SQRT_2PI * dividend_discount * bell_d1
+    density = INVERSE_SQRT_2PI * dividend_discount * bell_d1
     side = np.where(is_call, 1.0, -1.0)
     delta = side * dividend_discount * normal_cdf(side * d1, bell_d1)
     cash = side * strike * np.exp(np.multiply(rate, years) * -1.0) * normal_cdf(side * d2, bell(d2))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exposure.dealer import AtTheMoneyCurve
-from exposure.greeks import Bools, Floats, bell, normal_cdf
+from exposure.greeks import INVERSE_SQRT_2PI, Bools, Floats, bell, normal_cdf
 
 if TYPE_CHECKING:
     from exposure.chain import Chain
@@ -51,7 +51,7 @@ def _solve(target: Floats, forward: Floats, strike: Floats) -> Floats:
         error = value - target
         high = np.where(error > 0.0, deviation, high)
         low = np.where(error > 0.0, low, deviation)
-        step = deviation - error / np.maximum(forward * bell_d1 * 0.3989422804014327, 1e-300)
+        step = deviation - error / np.maximum(forward * bell_d1 * INVERSE_SQRT_2PI, 1e-300)
         following = np.where((step > low) & (step < high), step, 0.5 * (low + high))
         if np.all(np.abs(following - deviation) <= 1e-13 * deviation):
             deviation = following

@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 
 from exposure.chain import Chain
 from exposure.dealer import ComputedLegs, FourLegs, Legs, SymbolExposure
-from exposure.greeks import Bools, Floats, bell, normal_cdf
+from exposure.greeks import INVERSE_SQRT_2PI, Bools, Floats, bell, normal_cdf
 from exposure.implied import at_the_money_curve
-
-_INVERSE_SQRT_2PI = 0.3989422804014327
 
 
 def measure(chain: Chain) -> SymbolExposure:
@@ -78,7 +76,7 @@ def exposure_by_group(chain: Chain) -> GroupExposure:
     years, rate, spot = curve.years[group_term], curve.rate[group_term], chain.spot
     carry = np.log(curve.forward[group_term] / spot) / years
     dividend_discount = np.exp(-(rate - carry) * years)
-    density = _INVERSE_SQRT_2PI * dividend_discount
+    density = INVERSE_SQRT_2PI * dividend_discount
     delta = np.where(group_is_call, 1.0, -1.0) * dividend_discount * sum_tail
     charm = (rate - carry) * delta - density * (carry / np.sqrt(years) * sum_over_iv - sum_d2 / (2.0 * years))
     return GroupExposure(

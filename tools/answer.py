@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent
@@ -52,6 +52,13 @@ class FourNets(Part):
 
     def text(self) -> str:
         return f"GEX {money(self.net_gex)}, DEX {money(self.net_dex)}, VEX {money(self.net_vex)}, CHEX {money(self.net_chex)}"
+
+
+class HasDetail(Protocol):
+    """A row whose `detail` may be left out."""
+
+    @property
+    def detail(self) -> object: ...
 
 
 class Answer(Part):
@@ -104,6 +111,16 @@ def common_fields(
         ],
         "weight_coverage": weight_coverage,
     }
+
+
+def warning_list(notices: Iterable[Notice]) -> list[WarningLine]:
+    """Notices as the field `warnings`, in their order."""
+    return [WarningLine(code=one.code, message=one.message) for one in notices]
+
+
+def without_detail(rows: Iterable[HasDetail]) -> dict[int, set[str]]:
+    """What `model_dump` has to exclude so that only rows with a `detail` show one."""
+    return {index: {"detail"} for index, row in enumerate(rows) if row.detail is None}
 
 
 def oldest_oi_date(snapshot: Snapshot) -> date | None:

@@ -10,7 +10,7 @@ from exposure.dealer import ComputedLegs, Coverage, DropReason, ForwardBasis, Gr
 from exposure.instruments import AssetClass
 from exposure.reliability import DominantSide, GammaReason, Reliability
 from exposure.snapshot import Notice, Snapshot
-from tools.answer import FourNets, WarningLine, common_fields, coverage_sentence, time_notices
+from tools.answer import FourNets, common_fields, coverage_sentence, time_notices, warning_list, without_detail
 from tools.basket_model import (
     BasketAnswer,
     BasketCoverage,
@@ -80,7 +80,7 @@ def basket_answer(
     draft = BasketAnswer(
         **common,
         headline="",
-        warnings=[WarningLine(code=one.code, message=one.message) for one in _notices(asked, snapshot, result, read, shown)],
+        warnings=warning_list(_notices(asked, snapshot, result, read, shown)),
         constituent_count=len(result.constituents),
         aggregate=FourNets.of(result.net),
         aggregate_sum=FourNets.of(result.total),
@@ -303,6 +303,5 @@ def _rounded(value: float | None) -> float | None:
 
 def structured(answer: BasketAnswer) -> dict[str, object]:
     """The answer as structured content; a row, also one of `missing`, has `detail` only where there is one."""
-    rows = {index: {"detail"} for index, row in enumerate(answer.constituents) if row.detail is None}
-    missing = {index: {"detail"} for index, one in enumerate(answer.missing) if one.detail is None}
-    return answer.model_dump(mode="json", exclude={"constituents": rows, "missing": missing})
+    hidden = {"constituents": without_detail(answer.constituents), "missing": without_detail(answer.missing)}
+    return answer.model_dump(mode="json", exclude=hidden)

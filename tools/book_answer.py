@@ -10,7 +10,7 @@ from exposure.book import BookExposure, BookSide, PositionExposure, PositionSide
 from exposure.dealer import SignConvention
 from exposure.reliability import regime
 from exposure.snapshot import Notice, Snapshot
-from tools.answer import FourNets, MissingName, WarningLine, common_fields, coverage_sentence, time_notices
+from tools.answer import FourNets, MissingName, common_fields, coverage_sentence, time_notices, warning_list, without_detail
 from tools.basket_answer import (
     chain_notices,
     flip_statement,
@@ -74,8 +74,7 @@ def structured(answer: BookAnswer) -> dict[str, object]:
         index: {name for name in ("dollars", "underlying_price") if getattr(row, name) is None}
         for index, row in enumerate(answer.positions)
     }
-    missing = {index: {"detail"} for index, one in enumerate(answer.missing) if one.detail is None}
-    return answer.model_dump(mode="json", exclude={"positions": hidden, "missing": missing})
+    return answer.model_dump(mode="json", exclude={"positions": hidden, "missing": without_detail(answer.missing)})
 
 
 def _answer(
@@ -107,7 +106,7 @@ def _answer(
     return BookAnswer(
         **common,
         headline=f"{opening} Net GEX behind the book {money(whole.net.gex)} per 1% move{as_of}, dealer gamma {verdict}.".strip(),
-        warnings=[WarningLine(code=one.code, message=one.message) for one in _notices(asked, snapshot, result, read)],
+        warnings=warning_list(_notices(asked, snapshot, result, read)),
         constituent_count=len(result.positions),
         gross_dollars=None if asked.in_percent else result.gross,
         net_dollars=None if asked.in_percent else result.net,

@@ -11,7 +11,7 @@ from exposure.dispersion import Agreement, Correlation, GammaGap, Undefined, Vol
 from exposure.flips import imbalance
 from exposure.reliability import DealerGamma
 from exposure.snapshot import Notice
-from tools.answer import SYNTHETIC_LABEL, FourNets, WarningLine, common_fields, coverage_sentence
+from tools.answer import SYNTHETIC_LABEL, FourNets, common_fields, coverage_sentence, warning_list
 from tools.dispersion_findings import NAMES_IN_A_SENTENCE, Findings, Frame, notices
 from tools.dispersion_model import (
     DispersionAnswer,
@@ -76,7 +76,7 @@ def dispersion_answer(frame: Frame, findings: Findings, read: Sequence[Notice], 
     draft = DispersionAnswer(
         **common_fields(findings.snapshot, names.convention, missing, names.weight_coverage),
         headline="",
-        warnings=[WarningLine(code=one.code, message=one.message) for one in notices(frame, findings, read)],
+        warnings=warning_list(notices(frame, findings, read)),
         index=frame.index,
         constituent_count=len(names.constituents),
         weights_basis=frame.basis,

@@ -17,10 +17,11 @@ from sources.baskets import NamedBasket
 from tools.answer import (
     SYNTHETIC_LABEL,
     FourNets,
-    WarningLine,
     common_fields,
     nothing_arrived,
     time_notices,
+    warning_list,
+    without_detail,
 )
 from tools.figures import eastern_clock, percent, some_of
 from tools.fitting import first_that_fits, json_length
@@ -37,7 +38,8 @@ class _Room:
     details: int
 
 
-_ROOMS = (_Room(3, 500), _Room(3, 3), _Room(3, 0), _Room(2, 0), _Room(1, 0))
+_DRIVERS = 3
+_ROOMS = (_Room(_DRIVERS, 500), _Room(_DRIVERS, 3), _Room(_DRIVERS, 0), _Room(2, 0), _Room(1, 0))
 _ONE_NAME = 2.0
 _FEW_NAMES = 4.0
 """Effective names below which a basket is one name's doing, or a few names'."""
@@ -79,26 +81,35 @@ class Scan:
 
 
 def fitting_scan(scan: Scan, read: Sequence[Notice], mistakes: Sequence[str], rank_by: RankBy, *, full: bool) -> ScanAnswer:
-    """The whole answer, with as many drivers a basket as the default's budget has room for.
+    """The answer, with as many drivers a basket and sentences about missing names as the default's budget has room for.
 
     `read` is what has to be said about the arguments, `mistakes` about the user's baskets file. Raises ToolError when no name of
     any basket arrived.
     """
+    everything = _scan_answer(scan, read, mistakes, rank_by, full=full)
+    if full:
+        return everything
     return first_that_fits(
-        _ROOMS[:1] if full else _ROOMS,
-        lambda room: _scan_answer(scan, read, mistakes, rank_by, room, full=full),
+        _ROOMS,
+        lambda room: _trimmed(everything, room),
         lambda answer: json_length(structured(answer)),
         _DEFAULT_ANSWER_CHARACTERS,
     )
 
 
-def _scan_answer(
-    scan: Scan, read: Sequence[Notice], mistakes: Sequence[str], rank_by: RankBy, room: _Room, *, full: bool
-) -> ScanAnswer:
+def _trimmed(answer: ScanAnswer, room: _Room) -> ScanAnswer:
+    rows = [row.model_copy(update={"drivers": dict(list(row.drivers.items())[: room.drivers])}) for row in answer.baskets]
+    missing = [
+        one if index < room.details else one.model_copy(update={"detail": None}) for index, one in enumerate(answer.missing)
+    ]
+    return answer.model_copy(update={"baskets": rows, "missing": missing})
+
+
+def _scan_answer(scan: Scan, read: Sequence[Notice], mistakes: Sequence[str], rank_by: RankBy, *, full: bool) -> ScanAnswer:
     results = [scan.result(one.symbols, one.weights, scan.snapshot) for one in scan.baskets]
     if not any(results):
         raise nothing_arrived(scan.snapshot.missing, "No name of any basket could be answered.")
-    rows = [_row(scan, basket, result, room.drivers, full=full) for basket, result in zip(scan.baskets, results, strict=True)]
+    rows = [_row(scan, basket, result, full=full) for basket, result in zip(scan.baskets, results, strict=True)]
     coverage = math.fsum(result.weight_coverage if result else 0.0 for result in results) / len(results)
     missing = _missing_of_members(scan)
     common = common_fields(scan.snapshot, scan.convention, missing, coverage)
@@ -114,19 +125,16 @@ def _scan_answer(
         Notice("weak_sign_assumption", "For single stocks the assumed dealer sign is weak evidence."),
     ]
     ranked = sorted(rows, key=lambda row: _rank(row, rank_by))
-    answer = ScanAnswer(
+    return ScanAnswer(
         **common,
         headline=_headline(scan, ranked, missing),
-        warnings=[WarningLine(code=one.code, message=one.message) for one in notices],
+        warnings=warning_list(notices),
         rank_by=rank_by.value,
         reading=_READING,
         since_resolved=scan.before.as_of if scan.before else None,
         flipped=[row.basket for row in ranked if row.change and row.change.flip],
         baskets=ranked,
     )
-    for one in answer.missing[room.details :]:
-        one.detail = None
-    return answer
 
 
 def structured(answer: ScanAnswer) -> dict[str, object]:
@@ -134,11 +142,10 @@ def structured(answer: ScanAnswer) -> dict[str, object]:
     hidden = {
         index: {name for name in ("change", "detail") if getattr(row, name) is None} for index, row in enumerate(answer.baskets)
     }
-    undetailed = {index: {"detail"} for index, one in enumerate(answer.missing) if one.detail is None}
-    return answer.model_dump(mode="json", exclude={"baskets": hidden, "missing": undetailed})
+    return answer.model_dump(mode="json", exclude={"baskets": hidden, "missing": without_detail(answer.missing)})
 
 
-def _row(scan: Scan, basket: NamedBasket, result: BasketExposure | None, drivers: int, *, full: bool) -> BasketRow:
+def _row(scan: Scan, basket: NamedBasket, result: BasketExposure | None, *, full: bool) -> BasketRow:
     absent = [symbol for symbol in basket.symbols if symbol not in scan.snapshot.exposures]
     fund = None if basket.index is None else scan.result([basket.index], None, scan.snapshot)
     common = {
@@ -153,7 +160,7 @@ def _row(scan: Scan, basket: NamedBasket, result: BasketExposure | None, drivers
             net_gex=None, sum_gex=None, imbalance=None, regime=None, dealer_gamma=None, reasons=[], flip_share=None, names=0,
             negative_names=0, negative_weight=0.0, driven_by="nothing", effective_names=None, pivotal=[], drivers={},
         )  # fmt: skip
-    top = result.constituents[:drivers]
+    top = result.constituents[:_DRIVERS]
     return BasketRow(
         **common,
         net_gex=result.net.gex,
