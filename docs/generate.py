@@ -1,4 +1,4 @@
-"""Rewrites what is generated: parts of README.md, questions.md, the packaged pages and the contract tests' catalogue.
+"""Rewrites what is generated: parts of README.md, questions.md, the packaged pages and the catalogue of tools.
 
 In README.md each stands between `<!-- name -->` and `<!-- /name -->`. Run by `make docs`; review a changed catalogue.
 """
@@ -18,11 +18,11 @@ from mcp.types import TextContent
 
 from server.app import build_server
 from server.settings import Settings, settings_table
+from server.tool_shelf import CATALOGUE, ToolShelf
 from tools.catalogue import TOOLS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
-CATALOGUE = ROOT / "tests" / "contract" / "catalogue.json"
 QUESTIONS = ROOT / "docs" / "questions.md"
 PACKAGED = ("methodology.md", "glossary.md", "sources.md")
 """Pages that the server itself serves, and that the wheel therefore carries a copy of."""
@@ -92,13 +92,8 @@ def questions() -> str:
 def catalogue() -> str:
     """What `tools/list` says, as indented JSON."""
 
-    async def ask() -> str:
-        async with Client(build_server(Settings())) as client:
-            listed = await client.list_tools()
-        tools = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed.tools]
-        return json.dumps(tools, indent=1, ensure_ascii=False) + "\n"
-
-    return anyio.run(ask)
+    tools = [one.model_dump(mode="json", by_alias=True, exclude_none=True) for one in ToolShelf(TOOLS).listed]
+    return json.dumps(tools, indent=1, ensure_ascii=False) + "\n"
 
 
 def tools_table() -> str:

@@ -152,7 +152,9 @@ def aggregate(
         if (nets := _nets(exposure, convention)) is not None
     ]
     if len(survivors) < len(arrived):
-        raise EmptyBasketError(f"The source publishes nets under another convention than {convention.value}.")
+        raise EmptyBasketError(
+            f"The source publishes nets under another convention than {convention.value}; ask with the convention street."
+        )
     missing = tuple(WeightedMissing(one, basket.weights[one.symbol]) for one in absent(basket.weights, snapshot))
     missing_weight = math.fsum(one.weight for one in missing)
     limits = bounds([(one.requested, one.nets) for one in survivors], missing_weight)

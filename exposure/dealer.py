@@ -162,11 +162,20 @@ class ComputedLegs:
 
 
 @dataclass(frozen=True, slots=True)
+class GammaLegs:
+    """Call and put gamma exposure a vendor published beside its nets: before any dealer sign, in all and expiring that day."""
+
+    total: Legs
+    same_day: Legs
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedNets:
-    """Exposure a vendor published already signed: no legs, so no other convention and no reliability."""
+    """Exposure a vendor published already signed: no other convention, and no reliability unless gamma's legs are there too."""
 
     nets: Nets
     convention: SignConvention = SignConvention.STREET
+    gamma: GammaLegs | None = None
 
 
 class DropReason(StrEnum):
@@ -270,8 +279,23 @@ class SymbolExposure:
             case ComputedLegs(total=legs):
                 return legs.of(greek).net(sign_pair(convention, self.asset_class, greek))
             case PublishedNets(nets=nets, convention=published):
-                return nets.of(greek) if convention is published else None
+                if convention is published:
+                    return nets.of(greek)
+                legs_of_greek = self.legs(greek)
+                return legs_of_greek.net(sign_pair(convention, self.asset_class, greek)) if legs_of_greek else None
 
     def legs(self, greek: Greek) -> Legs | None:
-        """Call and put leg, or None for a source that publishes only nets."""
-        return self.measured.total.of(greek) if isinstance(self.measured, ComputedLegs) else None
+        """Call and put leg, or None where a source publishes only nets."""
+        match self.measured:
+            case ComputedLegs(total=legs):
+                return legs.of(greek)
+            case PublishedNets(gamma=gamma):
+                return gamma.total if gamma is not None and greek is Greek.GEX else None
+
+    def gamma(self) -> GammaLegs | None:
+        """The legs of GEX, in all and expiring on the day of the quotes; None where a source publishes only nets."""
+        match self.measured:
+            case ComputedLegs(total=total, same_day=same_day):
+                return GammaLegs(total.gex, same_day.gex)
+            case PublishedNets(gamma=gamma):
+                return gamma

@@ -177,7 +177,8 @@ class LeftOut(StrEnum):
 class VolatilityFrame:
     """The volatility side of an index and its names, both legs over the same names; volatilities are fractions a year."""
 
-    tenor_days: float
+    tenor_days: float | None
+    """None where a vendor publishes its volatilities without saying at what tenor."""
     index_iv: float | None
     weights: Mapping[str, float]
     """Names used, renormalised to sum 1."""
@@ -253,6 +254,29 @@ def frame_volatility(
         implied=lacking if iv_of_index is None else implied_correlation(list(used.values()), volatilities, iv_of_index),
         spread=lacking if iv_of_index is None else dispersion_spread(list(used.values()), volatilities, iv_of_index),
         realised=realised,
+    )
+
+
+def published_volatility(weights: Mapping[str, float], ivs: Mapping[str, float], index_iv: float | None) -> VolatilityFrame:
+    """The implied leg from the volatilities a vendor publishes, by the identity used here; there is no realised leg.
+
+    `weights` are those of the names that arrived, `ivs` the vendor's volatility of each name that has one.
+    """
+    used = {name: weight for name, weight in weights.items() if name in ivs and weight > 0.0}
+    total = math.fsum(used.values())
+    used = {name: weight / total for name, weight in used.items()}
+    volatilities = [ivs[name] for name in used]
+    lacking = Undefined.NO_INDEX_VOLATILITY
+    return VolatilityFrame(
+        tenor_days=None,
+        index_iv=index_iv,
+        weights=used,
+        ivs={name: ivs[name] for name in used},
+        left_out={name: LeftOut.NO_ATM_IV for name, weight in weights.items() if name not in ivs and weight > 0.0},
+        extrapolated=(),
+        implied=lacking if index_iv is None else implied_correlation(list(used.values()), volatilities, index_iv),
+        spread=lacking if index_iv is None else dispersion_spread(list(used.values()), volatilities, index_iv),
+        realised=Undefined.NO_DAILY_CLOSES,
     )
 
 

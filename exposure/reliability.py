@@ -16,16 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from exposure.dealer import (
-    ComputedLegs,
-    FourLegs,
-    Greek,
-    Legs,
-    SignConvention,
-    SignPair,
-    SymbolExposure,
-    sign_pair,
-)
+from exposure.dealer import Greek, Legs, SignConvention, SignPair, SymbolExposure, sign_pair
 
 _ROUNDING = 1e-12
 
@@ -97,10 +88,11 @@ def judge(
     for weight, name in weighted:
         if weight == 0.0:
             continue
-        if not isinstance(name.measured, ComputedLegs):
+        gamma = name.gamma()
+        if gamma is None:
             return Reliability(None, (GammaReason.LEGS_UNAVAILABLE,), None, None)
         signs = sign_pair(convention, name.asset_class, Greek.GEX)
-        terms.append(_Term(weight, signs, name.measured.total.gex, _without_same_day(name.measured)))
+        terms.append(_Term(weight, signs, gamma.total, gamma.total.minus(gamma.same_day)))
     net = math.fsum(term.weight * term.legs.net(term.signs) for term in terms)
     sides = [signed for term in terms for signed in term.sides()]
     long_side = math.fsum(value for _, value in sides if value > 0)
@@ -142,11 +134,6 @@ class _Term:
             (DominantSide.CALL, self.weight * self.signs.call * self.legs.call),
             (DominantSide.PUT, self.weight * self.signs.put * self.legs.put),
         )
-
-
-def _without_same_day(measured: ComputedLegs) -> Legs:
-    total: FourLegs = measured.total
-    return total.gex.minus(measured.same_day.gex)
 
 
 def _describe(rights: set[DominantSide], others: set[DominantSide], long_dominates: bool) -> DominantSide:

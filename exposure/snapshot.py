@@ -53,13 +53,17 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where an answer came from. `at` is the instant a replay was asked for, None when the newest data were wanted."""
+    """Where an answer came from. `at` is the instant a replay was asked for, None when the newest data were wanted.
+
+    `units` is None for exposures computed here, in the units of `exposure.dealer`; else what a vendor says of its own numbers.
+    """
 
     source: str
     mode: Mode
     synthetic: bool
     at: datetime | None = None
     notices: tuple[Notice, ...] = ()
+    units: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

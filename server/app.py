@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
 from mcp.server.mcpserver import MCPServer
 
 from prompts.catalogue import PROMPTS
@@ -18,24 +16,21 @@ from server.completions import add_completions
 from server.offered_prompts import PromptRequests, mcp_prompt
 from server.resources import add_resources
 from server.settings import Settings, SourceName
-from server.strict import StrictServer, strict_tool
+from server.strict import StrictServer
+from server.tool_shelf import ToolShelf
 from server.warm_up import WarmUp
-from sources.base import DailyCloses, HistorySource
+from server.wiring import build_source, import_what_questions_need
+from sources.background import Background
 from sources.baskets import BasketCatalogue
 from sources.market import Market
-from tools.catalogue import TOOLS
 from tools.definition import ToolDefinition
 from tools.state import AppState
 
 if TYPE_CHECKING:
-    from exposure.snapshot import Snapshot
-    from sources.base import Source, SourceStatus
+    from sources.base import Source
 
 NAME = "dealer-exposure"
 DISTRIBUTION = "dealer-exposure-mcp"
-
-_LOCAL_SYMBOLS_A_STEP = 1_000
-"""Both sources there are compute on this machine, so that one question gets one answer of one moment."""
 
 INSTRUCTIONS = """\
 Dealer exposure of baskets of US stocks, ETFs and indices, computed from option chains: net gamma (GEX), delta (DEX), \
@@ -68,63 +63,19 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class _LazySource:
-    """A source that is built when it is first asked, in a worker thread, because building it imports numpy and its reader."""
-
-    def __init__(self, build: Callable[[], Source]) -> None:
-        self._build = build
-        self._lock = threading.Lock()
-        self._built: Source | None = None
-
-    def source(self) -> Source:
-        """The source itself; the first call builds it. Safe to call from several threads."""
-        with self._lock:
-            if self._built is None:
-                self._built = self._build()
-            return self._built
-
-    async def exposures(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
-        return await (await self._ready()).exposures(symbols, at)
-
-    async def status(self) -> SourceStatus:
-        return await (await self._ready()).status()
-
-    async def daily_closes(self, symbols: Sequence[str], at: datetime | None, count: int) -> DailyCloses | None:
-        source = await self._ready()
-        return await source.daily_closes(symbols, at, count) if isinstance(source, HistorySource) else None
-
-    async def index_weights(self, index: str) -> Mapping[str, float] | None:
-        source = await self._ready()
-        return await source.index_weights(index) if isinstance(source, HistorySource) else None
-
-    async def _ready(self) -> Source:
-        if self._built is not None:
-            return self._built
-        return await anyio.to_thread.run_sync(self.source, abandon_on_cancel=True)
-
-
 def build_market(settings: Settings, clock: Callable[[], datetime] = now) -> Market:
-    """The market the settings choose. Nothing is read or imported before the first question."""
+    """The market the settings choose. Nothing is read or imported before the first question; `async with` it around questions."""
+    background = Background()
+    makers: dict[SourceName, Callable[[], Source]] = {}
+    for name in (settings.live_source, settings.replay_source):
+        makers[name] = partial(build_source, name, settings, clock, background)
+    live, replay = settings.live_source, settings.replay_source
     return Market(
-        _LazySource(lambda: _build_source(settings, clock)),
+        makers[live],
+        None if replay is live else makers[replay],
         deadline=0.8 * settings.tool_timeout_seconds,
-        symbols_a_step=_LOCAL_SYMBOLS_A_STEP,
+        running=background,
     )
-
-
-def _build_source(settings: Settings, clock: Callable[[], datetime]) -> Source:
-    from sources.base import ComputedSource
-
-    if settings.source is SourceName.FILES:
-        from sources.files.reader import FilesReader
-
-        assert settings.files_dir is not None  # Settings refuses the source `files` without it
-        staleness = timedelta(days=settings.staleness_days)
-        reader = FilesReader(settings.files_dir, clock=clock, flat_rate=settings.flat_rate, staleness=staleness)
-        return ComputedSource(reader)
-    from sources.demo.reader import DemoReader
-
-    return ComputedSource(DemoReader(clock))
 
 
 def build_server(
@@ -132,10 +83,11 @@ def build_server(
     *,
     market: Market | None = None,
     clock: Callable[[], datetime] = now,
-    tools: Sequence[ToolDefinition] = TOOLS,
+    tools: Sequence[ToolDefinition] | None = None,
     warm_up: bool = False,
 ) -> StrictServer:
     """An MCP server ready to run. `warm_up` is for a process that serves one host over stdio."""
+    shelf = ToolShelf(tools)
     state = AppState(
         market=market or build_market(settings, clock),
         clock=clock,
@@ -147,11 +99,12 @@ def build_server(
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
-        yield state
+        async with state.market:
+            yield state
 
     server = StrictServer(
         NAME,
-        tools=[strict_tool(definition) for definition in tools],
+        shelf=shelf,
         tool_timeout_seconds=settings.tool_timeout_seconds,
         title="Dealer exposure",
         instructions=INSTRUCTIONS,
@@ -160,7 +113,7 @@ def build_server(
         lifespan=lifespan,
         subscriptions=False,
         middleware=[
-            *([WarmUp(partial(_import_what_questions_need, settings.source))] if warm_up else []),
+            *([WarmUp(partial(_prepare, shelf, settings.live_source))] if warm_up else []),
             PromptRequests(PROMPTS),
         ],
     )
@@ -171,14 +124,7 @@ def build_server(
     return server
 
 
-def _import_what_questions_need(source: SourceName) -> None:
-    """What `_build_source` and the first exposure would otherwise import while somebody waits."""
-    import numpy  # noqa: F401
-
-    import exposure.basket
-    import exposure.legs  # noqa: F401
-
-    if source is SourceName.FILES:
-        import sources.files.reader
-    else:
-        import sources.demo.reader  # noqa: F401
+def _prepare(shelf: ToolShelf, source: SourceName) -> None:
+    """Everything the first question would otherwise import and build while somebody waits."""
+    shelf.tools()
+    import_what_questions_need(source)

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from server.hosts import HOSTS
-from server.settings import Settings, allowed, flag
+from server.settings import allowed, flag, flags
 
 _PROGRAM = "dealer-exposure-mcp"
 _DESCRIPTION = """\
@@ -94,18 +94,18 @@ def _build() -> argparse.ArgumentParser:
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("settings")
-    for name, field in Settings.model_fields.items():
+    for name, field in flags():
         group.add_argument(
             flag(name),
             dest=name,
             default=argparse.SUPPRESS,
-            metavar={"files_dir": "FOLDER", "baskets": "FILE"}.get(name, "VALUE"),
+            metavar={"files_dir": "FOLDER", "baskets": "FILE", "flashalpha_api_key_file": "FILE"}.get(name, "VALUE"),
             help=f"{field.description} ({allowed(field).replace('`', '')})",
         )
 
 
 def _unrecognised(argument: str) -> str:
-    known: Iterable[str] = [*(flag(name) for name in Settings.model_fields), "--json", "--text", "--version", "--help"]
+    known: Iterable[str] = [*(flag(name) for name, _ in flags()), "--json", "--text", "--version", "--help"]
     close = difflib.get_close_matches(argument.partition("=")[0], known, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
     return f"{argument!r} is not understood{hint} (an argument of a tool is written name=value, without dashes)"

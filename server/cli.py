@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -74,7 +75,7 @@ def run(arguments: list[str]) -> int:
         return examine_broken_settings(problem)
     from server.logs import set_up_logs
 
-    set_up_logs(settings.log_level.value, settings.log_format, secrets())
+    set_up_logs(settings.log_level.value, settings.log_format, (*secrets(), *settings.secrets))
     if options is None or options.command is None:
         return _serve(settings)
     gc.enable()
@@ -103,7 +104,16 @@ def _serve(settings: Settings) -> int:
         code = _BROKEN_PIPE  # the host is gone and reads no more
     finally:
         _drop_stray_output()
+    if _is_preparing():
+        # Python's own ending stops threads wherever they are, and compiled code such as pydantic's aborts the process then.
+        os._exit(code)
     return code
+
+
+def _is_preparing() -> bool:
+    from server.warm_up import THREAD_NAME
+
+    return any(thread.name == THREAD_NAME for thread in threading.enumerate())
 
 
 def _drop_stray_output() -> None:

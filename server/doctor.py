@@ -60,8 +60,10 @@ def _python() -> Finding:
 
 
 def _settings(settings: Settings) -> Finding:
-    changed = ", ".join(f"{name}={value}" for name, value in settings.changed().items())
-    return Finding(True, "settings", changed or "all defaults")
+    changed = [f"{name}={value}" for name, value in settings.changed().items()]
+    if settings.flashalpha_api_key is not None:
+        changed.append("a FlashAlpha key is set")
+    return Finding(True, "settings", ", ".join(changed) or "all defaults")
 
 
 def _time() -> Iterator[Finding]:
@@ -92,28 +94,37 @@ async def _answers(settings: Settings) -> list[Finding]:
     from server.app import build_market, build_server
 
     market = build_market(settings)
-    try:
-        source = _source((await market.status()).live)
-    except Exception as problem:  # noqa: BLE001 - whatever a source stumbles over is what this command is for
-        source = Finding(
-            False,
-            "source",
-            f"{settings.source.value} cannot be read ({type(problem).__name__})",
-            "Run again with --log-level DEBUG for details.",
-        )
+    # The server opens the market for as long as it runs.
     async with Client(build_server(settings, market=market)) as client:
-        return [source, _self_check(await client.call_tool("data_status", {}))]
+        try:
+            status = await market.status()
+            sources = (
+                [_source("source", status.live)]
+                if status.replay is status.live
+                else [_source("live source", status.live), _source("replay source", status.replay)]
+            )
+            sources += [Finding(one.passed, one.subject, one.detail, one.advice) for one in await market.checks()]
+        except Exception as problem:  # noqa: BLE001 - whatever a source stumbles over is what this command is for
+            sources = [
+                Finding(
+                    False,
+                    "source",
+                    f"{settings.live_source.value} cannot be read ({type(problem).__name__})",
+                    "Run again with --log-level DEBUG for details.",
+                )
+            ]
+        return [*sources, _self_check(await client.call_tool("data_status", {}))]
 
 
-def _source(status: SourceStatus) -> Finding:
+def _source(subject: str, status: SourceStatus) -> Finding:
     symbols = "symbols on demand" if status.symbols is None else f"{len(status.symbols)} symbols"
-    newest = f"newest quote {status.newest_quote:%Y-%m-%d %H:%M} UTC" if status.newest_quote else "no quote"
+    newest = f"newest quote {status.newest_quote:%Y-%m-%d %H:%M} UTC" if status.newest_quote else "no quote yet"
     label = "synthetic, not market data; " if status.synthetic else ""
     remarks = "".join(f"; {remark}" for remark in status.remarks)
     usable = status.symbols is None or bool(status.symbols)
     return Finding(
         usable,
-        "source",
+        subject,
         f"{status.source}: {label}{symbols}, {newest}{remarks}",
         "Point --files-dir (DEALER_EXPOSURE_FILES_DIR) at a folder that holds chain files.",
     )

@@ -8,17 +8,19 @@ from __future__ import annotations
 import difflib
 import logging
 import secrets
-from collections.abc import Sequence
 from typing import Any
 
 import anyio
+import anyio.to_thread
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
+from mcp.types import Tool as ListedTool
 from pydantic import ValidationError
 
 from server.schemas import Schema, compact_input, compact_output
+from server.tool_shelf import ToolShelf
 from tools.definition import ToolDefinition
 from tools.state import AppState
 
@@ -52,21 +54,27 @@ def strict_tool(definition: ToolDefinition) -> Tool:
 class StrictServer(MCPServer[AppState]):
     """An MCP server whose tool calls have a deadline and whose every failure is a sentence."""
 
-    def __init__(self, name: str, *, tools: Sequence[Tool], tool_timeout_seconds: float, **options: Any) -> None:
-        super().__init__(name, tools=list(tools), **options)
-        self._strict_tools = {tool.name: tool for tool in tools}
+    def __init__(self, name: str, *, shelf: ToolShelf, tool_timeout_seconds: float, **options: Any) -> None:
+        super().__init__(name, **options)
+        self._shelf = shelf
         self._tool_timeout_seconds = tool_timeout_seconds
+
+    async def list_tools(self) -> list[ListedTool]:
+        return self._shelf.listed
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[AppState, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool. Raises ToolError with a sentence for a person, whatever went wrong."""
-        tool = self._strict_tools.get(name)
-        if tool is None:
-            raise ToolError(_unknown("tool", name, sorted(self._strict_tools)))
+        known = [one.name for one in self._shelf.listed]
+        if name not in known:
+            raise ToolError(_unknown("tool", name, sorted(known)))
+        tools = await anyio.to_thread.run_sync(self._shelf.tools)
+        tool = tools[name]
         try:
             with anyio.fail_after(self._tool_timeout_seconds):
-                return await super().call_tool(name, arguments, context)
+                answer: CallToolResult = await tool.run(arguments, context or Context(mcp_server=self), convert_result=True)
+                return answer
         except TimeoutError:
             _log.warning("%s gave no answer within %g s", name, self._tool_timeout_seconds)
             raise ToolError(

@@ -10,6 +10,7 @@ from typing import Any
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
+THREAD_NAME = "warm-up"
 _HANDSHAKES = frozenset({"initialize", "server/discover"})
 _LONGEST_WAIT_SECONDS = 1.5  # a host that never lists the tools
 _GRACE_SECONDS = 0.1  # the answer to tools/list leaves the process first
@@ -32,7 +33,7 @@ class WarmUp:
         answer = await call_next(ctx)
         if not self._started and (ctx.method in _HANDSHAKES or ctx.method == "tools/list"):
             self._started = True
-            threading.Thread(target=self._run, name="warm-up", daemon=True).start()
+            threading.Thread(target=self._run, name=THREAD_NAME, daemon=True).start()
         if ctx.method == "tools/list":
             self._tools_listed.set()
         return answer

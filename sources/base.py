@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import anyio.to_thread
 
 from exposure.dealer import DropReason, Greek
-from exposure.snapshot import Missing, MissingReason, Mode, Provenance, Snapshot
+from exposure.snapshot import Missing, MissingReason, Mode, Notice, Provenance, Snapshot
+from sources.background import Progress
 
 if TYPE_CHECKING:
     from exposure.chain import Chain
@@ -51,10 +52,19 @@ class SourceStatus:
 
 
 class Source(Protocol):
-    """A place market data come from."""
+    """A place market data come from.
 
-    async def exposures(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
-        """Exposure of each symbol: the newest there is, or as it was known at the UTC instant `at`."""
+    A source that has to wait for its data answers shortly before the deadline of the surrounding cancel scope with what has
+    arrived, and names the rest as missing (see `sources.background.arrivals`).
+    """
+
+    async def exposures(
+        self, symbols: Sequence[str], at: datetime | None, *, legs: bool = False, progress: Progress | None = None
+    ) -> Snapshot:
+        """Exposure of each symbol: the newest there is, or as it was known at the UTC instant `at`.
+
+        `legs` asks for call and put legs even where they cost upstream calls of their own.
+        """
         ...
 
     async def status(self) -> SourceStatus:
@@ -62,11 +72,76 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
 class ChainSource(Source, Protocol):
     """A source that can also hand over the chains themselves."""
 
-    async def chains(self, symbols: Sequence[str], at: datetime | None) -> ChainSnapshot:
+    async def chains(self, symbols: Sequence[str], at: datetime | None, *, progress: Progress | None = None) -> ChainSnapshot:
         """Chain of each symbol, under the same rules as `exposures`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallsNeeded:
+    """What a question would cost of a quota: upstream calls, and how many are left today (None where that is not known)."""
+
+    calls: int
+    remaining: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing a source looked at for `doctor`; `advice` says what to do where it is not in order. Never holds a key."""
+
+    subject: str
+    passed: bool
+    detail: str
+    advice: str = ""
+
+
+@runtime_checkable
+class CheckedSource(Protocol):
+    """A source that depends on more than this machine."""
+
+    async def checks(self) -> Sequence[Check]:
+        """What stands between this source and an answer: terms, key, reachability, quota. Asks the provider; does not raise."""
+        ...
+
+
+@runtime_checkable
+class MeteredSource(Protocol):
+    """A source whose provider counts calls."""
+
+    def calls_needed(self, symbols: Sequence[str], at: datetime | None, *, legs: bool = False) -> CallsNeeded:
+        """The cost of asking `exposures` the same; what is in the cache costs nothing. Asks nobody."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedDispersion:
+    """A vendor's live dispersion figures, as published; volatilities are fractions a year, None where the vendor gives none.
+
+    `constituent_iv` holds every constituent that has one. `correlation_to_index` is the weighted mean correlation of the
+    names with the index over `horizon_days`, which the vendor calls realised.
+    """
+
+    as_of: datetime
+    index_iv: float | None
+    basket_iv: float | None
+    constituent_iv: Mapping[str, float]
+    implied_correlation: float | None
+    correlation_to_index: float | None
+    horizon_days: int
+    missing: tuple[Missing, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+@runtime_checkable
+class DispersionSource(Protocol):
+    """A source that publishes dispersion itself."""
+
+    async def dispersion(self, index: str, weights: Mapping[str, float], horizon_days: int) -> PublishedDispersion | Notice:
+        """The provider's live figures for these names, or why there are none. Costs an upstream call."""
         ...
 
 
@@ -89,8 +164,8 @@ class HistorySource(Protocol):
         """
         ...
 
-    async def index_weights(self, index: str) -> Mapping[str, float] | None:
-        """Published weights of an index or fund, summing to 1; None where the source publishes none."""
+    async def index_weights(self, index: str, at: datetime | None) -> Mapping[str, float] | None:
+        """Weights of an index or fund published by then, summing to 1; None where the source publishes none."""
         ...
 
 
@@ -100,7 +175,7 @@ class HistoryReader(Protocol):
 
     def daily_closes(self, symbols: Sequence[str], at: datetime | None, count: int) -> DailyCloses: ...
 
-    def index_weights(self, index: str) -> Mapping[str, float] | None: ...
+    def index_weights(self, index: str, at: datetime | None) -> Mapping[str, float] | None: ...
 
 
 class ChainReader(Protocol):
@@ -117,11 +192,19 @@ class ComputedSource:
     def __init__(self, reader: ChainReader) -> None:
         self._reader = reader
 
-    async def chains(self, symbols: Sequence[str], at: datetime | None) -> ChainSnapshot:
-        return await anyio.to_thread.run_sync(self._reader.read, symbols, at, abandon_on_cancel=True)
+    async def chains(self, symbols: Sequence[str], at: datetime | None, *, progress: Progress | None = None) -> ChainSnapshot:
+        answer = await anyio.to_thread.run_sync(self._reader.read, symbols, at, abandon_on_cancel=True)
+        if progress is not None:
+            await progress(len(symbols), len(symbols))
+        return answer
 
-    async def exposures(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
-        return await anyio.to_thread.run_sync(self._measure, symbols, at, abandon_on_cancel=True)
+    async def exposures(
+        self, symbols: Sequence[str], at: datetime | None, *, legs: bool = False, progress: Progress | None = None
+    ) -> Snapshot:
+        answer = await anyio.to_thread.run_sync(self._measure, symbols, at, abandon_on_cancel=True)
+        if progress is not None:
+            await progress(len(symbols), len(symbols))
+        return answer
 
     async def status(self) -> SourceStatus:
         return await anyio.to_thread.run_sync(self._reader.describe, abandon_on_cancel=True)
@@ -131,8 +214,8 @@ class ComputedSource:
             return None
         return await anyio.to_thread.run_sync(self._reader.daily_closes, symbols, at, count, abandon_on_cancel=True)
 
-    async def index_weights(self, index: str) -> Mapping[str, float] | None:
-        return self._reader.index_weights(index) if isinstance(self._reader, HistoryReader) else None
+    async def index_weights(self, index: str, at: datetime | None) -> Mapping[str, float] | None:
+        return self._reader.index_weights(index, at) if isinstance(self._reader, HistoryReader) else None
 
     def _measure(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
         return measured(self._reader.read(symbols, at))

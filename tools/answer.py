@@ -103,7 +103,7 @@ def common_fields(
         "at_requested": provenance.at,
         "at_resolved": as_of if replayed else None,
         "convention": convention,
-        "units": UNITS,
+        "units": provenance.units or UNITS,
         "missing_symbols": [one.missing.symbol for one in missing],
         "missing": [
             MissingName(symbol=one.missing.symbol, reason=one.missing.reason, detail=one.missing.detail, weight=one.weight)

@@ -48,6 +48,11 @@ AtArgument = Annotated[
         examples=["2020-03-16T15:30"],
     ),
 ]
+AllowCallsArgument = Annotated[
+    int | None,
+    WithJsonSchema({"type": "integer"}),
+    Field(ge=0, le=10_000, description="Most provider calls it may cost, quota or not", examples=[10]),
+]
 ConventionName = Literal[
     "street",
     "dealers_long_calls_short_puts",

@@ -10,6 +10,7 @@ from mcp.types import CallToolResult
 from exposure.basket import EmptyBasketError, aggregate
 from tools.answer import age_notices, nothing_arrived, tool_result
 from tools.arguments import (
+    AllowCallsArgument,
     AtArgument,
     BasketArgument,
     ConventionArgument,
@@ -19,6 +20,7 @@ from tools.arguments import (
     chosen_convention,
     requested_basket,
 )
+from tools.asking import asked_market
 from tools.at import replay_instant
 from tools.basket_answer import fitting_answer, structured
 from tools.basket_model import BasketAnswer
@@ -35,11 +37,14 @@ async def basket_exposure(
     at: AtArgument = None,
     convention: ConventionArgument = None,
     detail: DetailArgument = "default",
+    allow_calls: AllowCallsArgument = None,
 ) -> Annotated[CallToolResult, BasketAnswer]:
     state = ctx.request_context.lifespan_context
     asked = requested_basket(symbols, weights, basket, state.baskets)
     replay = replay_instant(at, state.clock())
-    snapshot = await state.market.snapshot(tuple(asked.weights), replay.instant if replay else None, ctx.report_progress)
+    instant = replay.instant if replay else None
+    full = detail == "full"
+    snapshot = await asked_market(ctx, tuple(asked.weights), instant, legs=full, allow_calls=allow_calls)
     try:
         result = aggregate(
             asked,
@@ -51,7 +56,7 @@ async def basket_exposure(
         why = str(problem) if snapshot.exposures else "No name of the basket could be answered."
         raise nothing_arrived(snapshot.missing, why) from None
     read = replay.notices if replay else age_notices(snapshot, state.clock())
-    answer = fitting_answer(asked, snapshot, result, read, full=detail == "full")
+    answer = fitting_answer(asked, snapshot, result, read, full=full)
     return tool_result(basket_text(answer), structured(answer))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exposure.basket import Basket, BasketExposure, Constituent
-from exposure.dealer import ComputedLegs, Coverage, DropReason, ForwardBasis, Greek, Nets
+from exposure.dealer import Coverage, DropReason, ForwardBasis, Greek, Nets, SymbolExposure
 from exposure.instruments import AssetClass
 from exposure.reliability import DominantSide, GammaReason, Reliability
 from exposure.snapshot import Notice, Snapshot
@@ -137,7 +137,7 @@ def _detail(one: Constituent) -> ConstituentDetail:
     coverage = _coverage([exposure.coverage])
     return ConstituentDetail(
         asset_class=exposure.asset_class,
-        legs=_legs(exposure.measured) if isinstance(exposure.measured, ComputedLegs) else None,
+        legs=_legs(exposure),
         signed_share=None if one.signed_share is None else round(one.signed_share, 6),
         flip_share=one.reliability.flip_share,
         dealer_gamma_reasons=list(one.reliability.reasons),
@@ -152,8 +152,11 @@ def _detail(one: Constituent) -> ConstituentDetail:
     )
 
 
-def _legs(measured: ComputedLegs) -> LegsOfName:
-    sides = {greek: measured.total.of(greek) for greek in Greek}
+def _legs(exposure: SymbolExposure) -> LegsOfName | None:
+    """The legs there are; None where a source publishes nets only."""
+    sides = {greek: legs for greek in Greek if (legs := exposure.legs(greek)) is not None}
+    if not sides:
+        return None
     return LegsOfName(**{f"{greek}_{side}": getattr(legs, side) for greek, legs in sides.items() for side in ("call", "put")})
 
 

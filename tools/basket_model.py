@@ -20,12 +20,12 @@ class LegsOfName(Part):
 
     gex_call: Dollars
     gex_put: Dollars
-    dex_call: Dollars
-    dex_put: Dollars
-    vex_call: Dollars
-    vex_put: Dollars
-    chex_call: Dollars
-    chex_put: Dollars
+    dex_call: Dollars | None = None
+    dex_put: Dollars | None = None
+    vex_call: Dollars | None = None
+    vex_put: Dollars | None = None
+    chex_call: Dollars | None = None
+    chex_put: Dollars | None = None
 
 
 class ConstituentDetail(Part):

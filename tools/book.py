@@ -11,7 +11,8 @@ from pydantic import Field
 from exposure.basket import EmptyBasketError
 from exposure.book import book_exposure as exposure_behind
 from tools.answer import age_notices, nothing_arrived, tool_result
-from tools.arguments import AtArgument, ConventionArgument, chosen_convention
+from tools.arguments import AllowCallsArgument, AtArgument, ConventionArgument, chosen_convention
+from tools.asking import asked_market
 from tools.at import replay_instant
 from tools.book_answer import fitting_answer, structured
 from tools.book_model import BookAnswer
@@ -27,11 +28,14 @@ async def book_exposure(
     at: AtArgument = None,
     convention: ConventionArgument = None,
     detail: Annotated[Literal["default", "full"], Field(description="full lists every position")] = "default",
+    allow_calls: AllowCallsArgument = None,
 ) -> Annotated[CallToolResult, BookAnswer]:
     state = ctx.request_context.lifespan_context
     asked = requested_book(positions)
     replay = replay_instant(at, state.clock())
-    snapshot = await state.market.snapshot(asked.symbols, replay.instant if replay else None, ctx.report_progress)
+    instant = replay.instant if replay else None
+    full = detail == "full"
+    snapshot = await asked_market(ctx, asked.symbols, instant, legs=full, allow_calls=allow_calls)
     try:
         result = exposure_behind(
             asked.holdings,
@@ -43,7 +47,7 @@ async def book_exposure(
         why = str(problem) if snapshot.exposures else "No position of the book could be answered."
         raise nothing_arrived(snapshot.missing, why) from None
     read = replay.notices if replay else age_notices(snapshot, state.clock())
-    answer = fitting_answer(asked, snapshot, result, read, full=detail == "full")
+    answer = fitting_answer(asked, snapshot, result, read, full=full)
     return tool_result(book_text(answer), structured(answer))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Literal
 
 from mcp.server.mcpserver import Context
@@ -19,6 +20,7 @@ from sources.baskets import BasketCatalogue, NamedBasket
 from sources.market import Market
 from tools.answer import age_notices, nothing_arrived, tool_result
 from tools.arguments import (
+    AllowCallsArgument,
     AtArgument,
     BasketArgument,
     ConventionArgument,
@@ -27,6 +29,7 @@ from tools.arguments import (
     chosen_convention,
     requested_basket,
 )
+from tools.asking import asked_market
 from tools.at import replay_instant
 from tools.baskets import named_basket
 from tools.definition import ToolDefinition
@@ -53,14 +56,15 @@ async def frame_dispersion(
     ] = 60,
     convention: ConventionArgument = None,
     detail: Annotated[Literal["default", "full"], Field(description="full lists every name", examples=["full"])] = "default",
+    allow_calls: AllowCallsArgument = None,
 ) -> Annotated[CallToolResult, DispersionAnswer]:
     state = ctx.request_context.lifespan_context
-    frame = await _framed(state.market, state.baskets, index, symbols, weights, basket)
     replay = replay_instant(at, state.clock())
     instant = replay.instant if replay else None
+    frame = await _framed(state.market, state.baskets, index, symbols, weights, basket, instant)
     chosen = chosen_convention(convention, state.convention)
     asked = (frame.index, *frame.names.weights)
-    snapshot = await state.market.snapshot(asked, instant, ctx.report_progress)
+    snapshot = await asked_market(ctx, asked, instant, legs=detail == "full", allow_calls=allow_calls)
     try:
         names = aggregate(frame.names, snapshot, chosen, ambiguous_below=state.ambiguous_below)
     except EmptyBasketError as problem:
@@ -70,6 +74,7 @@ async def frame_dispersion(
         of_index = aggregate(Basket.of([frame.index]), snapshot, chosen, ambiguous_below=state.ambiguous_below)
     except EmptyBasketError:
         of_index = None
+    weights_of_names = {one.exposure.symbol: one.weight for one in names.constituents}
     closes = await state.market.daily_closes(tuple(snapshot.exposures), instant, window_days + 1)
     findings = Findings(
         snapshot=snapshot,
@@ -77,15 +82,14 @@ async def frame_dispersion(
         index=of_index,
         gap=compare_gamma(of_index, names) if of_index else None,
         volatility=frame_volatility(
-            {one.exposure.symbol: one.weight for one in names.constituents},
-            snapshot.exposures,
-            frame.index,
-            tenor_days,
-            closes.prices if closes else None,
+            weights_of_names, snapshot.exposures, frame.index, tenor_days, closes.prices if closes else None
         ),
         window_days=window_days,
         window_end=closes.days[-1] if closes and closes.days else None,
     )
+    published = await state.market.dispersion(frame.index, weights_of_names, window_days, instant)
+    if published is not None:
+        findings = findings.with_published(published)
     read = replay.notices if replay else age_notices(snapshot, state.clock())
     answer = fitting_answer(frame, findings, read, full=detail == "full")
     return tool_result(dispersion_text(answer), structured(answer))
@@ -105,7 +109,13 @@ TOOL = ToolDefinition(
 
 
 async def _framed(
-    market: Market, catalogue: BasketCatalogue, index: str | None, symbols: object, weights: object, basket: str | None
+    market: Market,
+    catalogue: BasketCatalogue,
+    index: str | None,
+    symbols: object,
+    weights: object,
+    basket: str | None,
+    at: datetime | None,
 ) -> Frame:
     """The index, its names and their weights: the user's, else the basket's own, else published ones, else equal.
 
@@ -115,7 +125,7 @@ async def _framed(
         raise ToolError('Name the index, for example "SPX", or a basket that has one, for example "semis".')
     named = named_basket(catalogue, basket) if basket is not None and symbols is None else None
     chosen = _index(index, named)
-    published = await market.index_weights(chosen)
+    published = await market.index_weights(chosen, at)
     if basket is not None or symbols is not None:
         names = requested_basket(symbols, weights, basket, catalogue)
         if chosen in names.weights:

@@ -148,7 +148,7 @@ def _volatility_side(frame: Frame, findings: Findings) -> VolatilitySide:
     weights = {one.exposure.symbol: one.weight for one in findings.names.constituents}
     left_out = [LeftOutName(symbol=name, reason=reason, weight=weights.get(name, 0.0)) for name, reason in found.left_out.items()]
     return VolatilitySide(
-        tenor_days=round(found.tenor_days),
+        tenor_days=None if found.tenor_days is None else round(found.tenor_days),
         names=len(found.weights),
         coverage=frame.coverage(list(found.weights)),
         index_iv=found.index_iv,
@@ -161,7 +161,7 @@ def _volatility_side(frame: Frame, findings: Findings) -> VolatilitySide:
         premium=found.premium,
         dispersion_spread=None if isinstance(found.spread, Undefined) else found.spread,
         spread_null=found.spread if isinstance(found.spread, Undefined) else None,
-        correlation_to_index=realised.to_index if realised else None,
+        correlation_to_index=realised.to_index if realised else findings.published_to_index,
         index_realised_volatility=realised.index_volatility if realised else None,
         window_days=realised.days if realised else findings.window_days,
         window_end=findings.window_end if realised else None,
@@ -179,9 +179,15 @@ def _row(one: Constituent, findings: Findings) -> NameRow:
         contribution_pct=round(one.contribution_pct, 2),
         dealer_gamma=one.reliability.verdict,
         opposes_index=None if index is None else one.nets.gex * index.net.gex < 0.0,
-        atm_iv=one.exposure.atm_iv(findings.volatility.tenor_days),
+        atm_iv=_atm_iv(one, findings.volatility),
         volatility_share=findings.volatility.share_of_volatility(one.exposure.symbol),
     )
+
+
+def _atm_iv(one: Constituent, volatility: VolatilityFrame) -> float | None:
+    if volatility.tenor_days is None:
+        return volatility.ivs.get(one.exposure.symbol)
+    return one.exposure.atm_iv(volatility.tenor_days)
 
 
 def _rest(others: Sequence[Constituent], volatility: VolatilityFrame) -> RestOfNames | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from exposure.basket import Basket, BasketExposure
-from exposure.dispersion import Correlation, GammaGap, Undefined, VolatilityFrame
+from exposure.dispersion import Correlation, GammaGap, Undefined, VolatilityFrame, published_volatility
 from exposure.snapshot import Notice, Snapshot
+from sources.base import PublishedDispersion
 from tools.answer import time_notices
 from tools.basket_answer import chain_notices, overlap_notices, partial_notices, weak_sign_notices
 from tools.dispersion_model import WeightsBasis
@@ -17,6 +18,7 @@ from tools.figures import percent, some_of
 
 NAMES_IN_A_SENTENCE = 3
 _ENOUGH_OF_AN_INDEX = 0.8
+_VENDOR_TOLERANCE = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,24 @@ class Findings:
     volatility: VolatilityFrame
     window_days: int
     window_end: date | None
+    published_to_index: float | None = None
+    """Mean correlation of the names to the index that a vendor publishes; it is not a pairwise correlation."""
+    published: tuple[Notice, ...] = ()
+    """What has to be said about a vendor's own dispersion figures."""
+
+    def with_published(self, published: PublishedDispersion | Notice) -> Findings:
+        """The same with a vendor's volatilities put through the identity used here, or with the reason why there are none."""
+        if isinstance(published, Notice):
+            return replace(self, published=(published,))
+        weights = {one.exposure.symbol: one.weight for one in self.names.constituents}
+        frame = published_volatility(weights, published.constituent_iv, published.index_iv)
+        return replace(
+            self,
+            volatility=frame,
+            window_days=published.horizon_days,
+            published_to_index=published.correlation_to_index,
+            published=(*published.notices, *_about_published(published, frame)),
+        )
 
 
 def notices(frame: Frame, findings: Findings, read: Sequence[Notice]) -> list[Notice]:
@@ -55,6 +75,7 @@ def notices(frame: Frame, findings: Findings, read: Sequence[Notice]) -> list[No
         *_partial_coverage(frame, findings),
         *_inconsistencies(findings),
         *read,
+        *findings.published,
         *findings.snapshot.provenance.notices,
         *time_notices(findings.snapshot),
         *_about_volatility(findings),
@@ -105,10 +126,24 @@ def _about_volatility(findings: Findings) -> list[Notice]:
     if not isinstance(found.realised, Undefined) and found.realised.days < findings.window_days:
         sentence = f"Closes for {found.realised.days} of the {findings.window_days} returns asked for; the window is shorter."
         said.append(Notice("short_window", sentence))
-    if found.extrapolated:
+    if found.extrapolated and found.tenor_days is not None:
         sentence = f"The first expiry is later than {found.tenor_days:g} days and stands for it in {some_of(found.extrapolated)}."
         said.append(Notice("tenor_before_first_expiry", sentence))
     return said
+
+
+def _about_published(published: PublishedDispersion, frame: VolatilityFrame) -> list[Notice]:
+    """Where a vendor's own figure does not follow from the volatilities it prints beside it."""
+    said = []
+    ours = frame.implied.value if isinstance(frame.implied, Correlation) else None
+    theirs = published.implied_correlation
+    if ours is not None and theirs is not None and abs(ours - theirs) > _VENDOR_TOLERANCE:
+        sentence = (
+            f"The vendor prints an implied correlation of {theirs:.4f}; its own volatilities give {ours:.4f}, which is used here."
+        )
+        said.append(Notice("vendor_correlation_differs", sentence))
+    sentence = "The vendor does not say at what tenor its volatilities are; tenor_days has no effect on them."
+    return [*said, Notice("tenor_not_stated", sentence)]
 
 
 def _about_weights(frame: Frame) -> list[Notice]:

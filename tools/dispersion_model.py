@@ -62,7 +62,7 @@ class LeftOutName(Part):
 class VolatilitySide(Part):
     """Both legs over the same names at one tenor; volatilities are fractions a year."""
 
-    tenor_days: int
+    tenor_days: int | None
     names: int
     coverage: ShortShare | None
     index_iv: ShortShare | None

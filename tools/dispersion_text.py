@@ -82,9 +82,10 @@ def _volatility_lines(side: VolatilitySide) -> list[str]:
         if side.realised_null
         else f"{correlation(side.realised_correlation)} (se {error}, {side.window_days} returns to {side.window_end})"
     )
+    tenor = "at a tenor the vendor does not state" if side.tenor_days is None else f"at {side.tenor_days} days"
     spread = f"null ({side.spread_null.value})" if side.spread_null else percent(side.dispersion_spread)
     lines = [
-        f"Volatility at {side.tenor_days} days over {side.names} names: index ATM IV {percent(side.index_iv)}, names "
+        f"Volatility {tenor} over {side.names} names: index ATM IV {percent(side.index_iv)}, names "
         f"{percent(side.basket_iv)}; implied correlation {implied}, realised {realised}, premium {correlation(side.premium)}"
         f"{f' (se {error})' if side.premium is not None else ''}; dispersion spread {spread}.",
         f"Correlation to index (another quantity) {correlation(side.correlation_to_index)}; realised volatility of the index "

@@ -11,8 +11,10 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from exposure.sessions import last_session, previous_session
+from exposure.snapshot import Provenance
 from tools.answer import age_notices, tool_result
-from tools.arguments import AtArgument, ConventionArgument, DetailArgument, chosen_convention
+from tools.arguments import AllowCallsArgument, AtArgument, ConventionArgument, DetailArgument, chosen_convention
+from tools.asking import asked_market
 from tools.at import ReplayInstant, replay_instant
 from tools.baskets import chosen_baskets, mistakes_in
 from tools.definition import ToolDefinition
@@ -41,6 +43,7 @@ async def scan_sectors(
     ] = "net_gex",
     convention: ConventionArgument = None,
     detail: DetailArgument = "default",
+    allow_calls: AllowCallsArgument = None,
 ) -> Annotated[CallToolResult, ScanAnswer]:
     state = ctx.request_context.lifespan_context
     chosen = chosen_baskets(state.baskets, baskets)
@@ -49,9 +52,11 @@ async def scan_sectors(
     instant = replay.instant if replay else None
     named = None if since is None or _is_previous_close(since) else replay_instant(since, now)
     symbols = tuple(dict.fromkeys(symbol for one in chosen for symbol in (*one.symbols, *one.fund)))
-    snapshot = await state.market.snapshot(symbols, instant, ctx.report_progress)
+    snapshot = await asked_market(ctx, symbols, instant, allow_calls=allow_calls)
     earlier = _earlier(since, named, snapshot.as_of or instant or now)
-    before = await state.market.snapshot(symbols, earlier.instant) if earlier else None
+    before = await asked_market(ctx, symbols, earlier.instant, allow_calls=allow_calls) if earlier else None
+    if before is not None and before.exposures and snapshot.exposures:
+        _refuse_other_units(snapshot.provenance, before.provenance)
     scan = Scan(chosen, snapshot, before, chosen_convention(convention, state.convention), state.ambiguous_below)
     read = [notice for one in (replay, earlier) if one for notice in one.notices] + age_notices(snapshot, now)
     answer = fitting_scan(scan, read, mistakes_in(state.baskets), RankBy(rank_by), full=detail == "full")
@@ -68,6 +73,15 @@ TOOL = ToolDefinition(
     ),
     function=scan_sectors,
 )
+
+
+def _refuse_other_units(now: Provenance, before: Provenance) -> None:
+    """Raises ToolError where a vendor's numbers would be compared with numbers in other units."""
+    if now.units != before.units:
+        raise ToolError(
+            f"since would compare numbers of the source {now.source} with those of {before.source}, which are in other units. "
+            "Leave since out, or choose one source for now and for the past."
+        )
 
 
 def _is_previous_close(since: str) -> bool:

@@ -155,7 +155,8 @@ def _text(answer: StatusAnswer) -> str:
         + ".",
         f"Baskets: {', '.join(answer.baskets)}.",
     ]
-    lines += [f"Remark: {remark}" for remark in (*answer.live.remarks, *answer.basket_mistakes)]
+    remarks = dict.fromkeys((*answer.live.remarks, *answer.replay.remarks, *answer.basket_mistakes))
+    lines += [f"Remark: {remark}" for remark in remarks]
     lines += [
         f"Self-check {one.name}: expected {one.expected:,.2f}, computed {one.computed:,.2f}, {'ok' if one.passed else 'FAILED'}."
         for one in answer.self_check

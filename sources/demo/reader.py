@@ -76,7 +76,7 @@ class DemoReader:
             remarks=("A synthetic market for trying things out: no price, volatility or open interest in it is real.",),
         )
 
-    def index_weights(self, index: str) -> Mapping[str, float] | None:
+    def index_weights(self, index: str, at: datetime | None) -> Mapping[str, float] | None:
         """The weights an index or ETF of this market publishes, summing to 1; None for anything else."""
         return index_weights(index)
 

@@ -83,7 +83,7 @@ from server import cli
 from sources.market import Market
 
 class Crashing:
-    async def exposures(self, symbols, at):
+    async def exposures(self, symbols, at, **_):
         key = os.environ["FLASHALPHA_API_KEY"]
         raise RuntimeError(f"GET https://host/v1?apiKey={key} with {{'X-Api-Key': {key!r}}}")
 

@@ -16,6 +16,7 @@ from exposure.snapshot import Snapshot
 from server.app import build_server
 from server.settings import Settings
 from server.strict import StrictServer
+from sources.background import Progress
 from sources.base import SourceStatus
 from sources.market import Market
 from tools.definition import ToolDefinition
@@ -85,7 +86,9 @@ STUBS = tuple(
 class NoSource:
     """A source for tests that ask no market."""
 
-    async def exposures(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
+    async def exposures(
+        self, symbols: Sequence[str], at: datetime | None, *, legs: bool = False, progress: Progress | None = None
+    ) -> Snapshot:
         raise AssertionError("the market was asked")
 
     async def status(self) -> SourceStatus:

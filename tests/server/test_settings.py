@@ -20,8 +20,11 @@ def _no_variables_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_defaults_are_those_of_the_design() -> None:
     settings = Settings.load()
-    assert settings.source is SourceName.DEMO
+    assert (settings.source, settings.live, settings.replay) == (None, None, None)
+    assert (settings.live_source, settings.replay_source) == (SourceName.DEMO, SourceName.DEMO)
     assert settings.files_dir is None
+    assert settings.flashalpha_api_key is None
+    assert settings.cboe_accept_terms is False
     assert settings.convention is SignConvention.STREET
     assert settings.flat_rate == 0.04
     assert settings.ambiguous_below == 0.05
@@ -44,7 +47,7 @@ def test_a_flag_wins_over_the_environment_and_case_is_forgiven(monkeypatch: pyte
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEALER_EXPOSURE_SOURCE", "")
-    assert Settings.load().source is SourceName.DEMO
+    assert Settings.load().live_source is SourceName.DEMO
 
 
 def test_a_folder_is_expanded_and_written_out_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -63,8 +66,8 @@ def test_a_folder_is_expanded_and_written_out_absolute(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("SOURCE", "dmeo", "DEALER_EXPOSURE_SOURCE is 'dmeo'; allowed is demo, files. Did you mean demo?"),
-        ("SOURCE", "xyz", "DEALER_EXPOSURE_SOURCE is 'xyz'; allowed is demo, files."),
+        ("SOURCE", "dmeo", "DEALER_EXPOSURE_SOURCE is 'dmeo'; allowed is demo, files, cboe, flashalpha. Did you mean demo?"),
+        ("SOURCE", "xyz", "DEALER_EXPOSURE_SOURCE is 'xyz'; allowed is demo, files, cboe, flashalpha."),
         (
             "SOURCE",
             "files",
@@ -122,4 +125,101 @@ def test_the_table_names_every_setting_with_its_default_and_meaning() -> None:
     table = settings_table()
     assert len(table.splitlines()) == len(Settings.model_fields) + 2
     assert "| `DEALER_EXPOSURE_FLAT_RATE` | `0.04` | a number from -0.05 to 0.5 | Interest rate a year" in table
-    assert "| `DEALER_EXPOSURE_SOURCE` | `demo` | `demo`, `files` |" in table
+    assert "| `DEALER_EXPOSURE_SOURCE` |  | `demo`, `files`, `cboe`, `flashalpha` |" in table
+    assert "| `DEALER_EXPOSURE_CBOE_ACCEPT_TERMS` | `false` | `true`, `false` |" in table
+    assert "| `DEALER_EXPOSURE_FLASHALPHA_API_KEY` |  | a key |" in table
+    assert "| `DEALER_EXPOSURE_NETWORK_AT_ONCE` | `8` | a whole number from 1 to 32 |" in table
+
+
+KEY = "fa_0123456789abcdef"
+
+
+@pytest.mark.parametrize("name", ["FLASHALPHA_API_KEY", "DEALER_EXPOSURE_FLASHALPHA_API_KEY"])
+def test_a_key_selects_flashalpha_and_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, f" {KEY}\n")
+    settings = Settings.load()
+    assert (settings.live_source, settings.replay_source) == (SourceName.FLASHALPHA, SourceName.FLASHALPHA)
+    assert settings.secrets == (KEY,)
+    assert settings.changed() == {}
+    assert KEY not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+@pytest.mark.parametrize("name", ["FLASHALPHA_API_KEY_FILE", "DEALER_EXPOSURE_FLASHALPHA_API_KEY_FILE"])
+def test_a_key_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    (tmp_path / "key").write_text(f"{KEY}\n", encoding="utf-8")
+    monkeypatch.setenv(name, str(tmp_path / "key"))
+    settings = Settings.load()
+    assert settings.secrets == (KEY,)
+    assert settings.changed() == {"DEALER_EXPOSURE_FLASHALPHA_API_KEY_FILE": str(tmp_path / "key")}
+
+
+def test_a_chosen_source_wins_over_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLASHALPHA_API_KEY", KEY)
+    assert Settings.load({"source": "demo"}).live_source is SourceName.DEMO
+
+
+@pytest.mark.parametrize("key", ["two words", "line\nbreak", "x" * 300, "ключ"])
+def test_what_cannot_be_a_key_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("FLASHALPHA_API_KEY", key)
+    with pytest.raises(SettingsError, match=r"^DEALER_EXPOSURE_FLASHALPHA_API_KEY is not a key: ") as caught:
+        Settings.load()
+    assert key not in str(caught.value)
+
+
+def test_a_key_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+    for path, reason in ((tmp_path / "none", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(SettingsError, match=reason):
+            Settings.load({"flashalpha_api_key_file": str(path)})
+    (tmp_path / "empty").write_text("\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="is not a key"):
+        Settings.load({"flashalpha_api_key_file": str(tmp_path / "empty")})
+
+
+@pytest.mark.parametrize(
+    ("given", "live", "replay"),
+    [
+        ({"source": "cboe"}, "cboe", "cboe"),
+        ({"live": "cboe"}, "cboe", "cboe"),
+        ({"live": "cboe", "replay": "files", "files_dir": "x"}, "cboe", "files"),
+        ({"source": "files", "files_dir": "x", "live": "cboe"}, "cboe", "files"),
+        ({"source": "flashalpha", "replay": "files", "files_dir": "x"}, "flashalpha", "files"),
+    ],
+)
+def test_now_and_the_past_may_have_different_sources(given: dict[str, str], live: str, replay: str) -> None:
+    settings = Settings.load(given)
+    assert (settings.live_source.value, settings.replay_source.value) == (live, replay)
+
+
+@pytest.mark.parametrize("given", [{"live": "cboe", "replay": "demo"}, {"replay": "cboe"}, {"source": "demo", "live": "cboe"}])
+def test_the_synthetic_market_is_never_mixed_with_real_data(given: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="never mixed with real data"):
+        Settings.load(given)
+
+
+@pytest.mark.parametrize("name", ["live", "replay"])
+def test_files_need_their_folder_whichever_half_they_answer(name: str) -> None:
+    with pytest.raises(SettingsError, match="FILES_DIR is not set"):
+        Settings.load({name: "files"})
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("http://example.com", "has to begin with https://"),
+        ("ftp://example.com", "has to begin with https://"),
+        ("https://me:secret@example.com", "is not an address"),
+        ("https://example.com/?apiKey=x", "is not an address"),
+        ("example.com", "is not an address"),
+        ("https://[broken", "is not an address"),
+    ],
+)
+def test_an_address_is_https_and_carries_nothing_else(address: str, sentence: str) -> None:
+    with pytest.raises(SettingsError, match=sentence):
+        Settings.load({"flashalpha_url": address})
+    assert Settings.load({"flashalpha_url": "http://127.0.0.1:8080/"}).flashalpha_url == "http://127.0.0.1:8080"
+
+
+def test_cboe_is_asked_less_than_0_4_seconds_apart_only_on_this_machine() -> None:
+    with pytest.raises(SettingsError, match="has to be 0.4 or more"):
+        Settings.load({"cboe_seconds_apart": "0.1"})
+    assert Settings.load({"cboe_seconds_apart": "0", "cboe_url": "http://127.0.0.1:1"}).cboe_seconds_apart == 0

@@ -11,6 +11,7 @@ import pytest
 
 from exposure.chain import Chain
 from exposure.snapshot import MissingReason, Mode, Notice, Provenance, Snapshot
+from sources.background import Progress
 from sources.base import ChainSnapshot, ComputedSource, SourceStatus, measured
 from sources.market import Market
 from tests.builders import NAN, QUOTE_TIME, a_call, a_chain, a_missing, a_put, a_quoted_pair, an_exposure
@@ -106,7 +107,9 @@ class FixedSource:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    async def exposures(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
+    async def exposures(
+        self, symbols: Sequence[str], at: datetime | None, *, legs: bool = False, progress: Progress | None = None
+    ) -> Snapshot:
         return Snapshot({"NVDA": an_exposure()}, (), Provenance(self.name, Mode.LIVE, synthetic=False, at=at))
 
     async def status(self) -> SourceStatus:

@@ -348,8 +348,8 @@ def test_a_close_is_not_known_before_the_session_is_over(reader: DemoReader) -> 
 
 
 def test_the_reader_publishes_the_universes_index_weights(reader: DemoReader) -> None:
-    assert reader.index_weights("SPX") == index_weights("SPX")
-    assert reader.index_weights("KO") is None
+    assert reader.index_weights("SPX", None) == index_weights("SPX")
+    assert reader.index_weights("KO", None) is None
 
 
 def test_a_planted_event_reaches_the_chains_of_its_names_only() -> None:

@@ -16,7 +16,9 @@ from mcp.types import CallToolResult, TextContent
 from exposure.basket import DEFAULT_AMBIGUOUS_BELOW
 from exposure.dealer import SignConvention, SymbolExposure
 from exposure.snapshot import Missing, MissingReason, Mode, Notice, Provenance, Snapshot
-from server.strict import StrictServer, strict_tool
+from server.strict import StrictServer
+from server.tool_shelf import ToolShelf
+from sources.background import Progress
 from sources.base import Source, SourceStatus
 from sources.market import Market
 from tests.builders import an_exposure
@@ -43,7 +45,9 @@ class HandMadeSource:
     remarks: tuple[str, ...] = ()
     asked: list[tuple[tuple[str, ...], datetime | None]] = field(default_factory=list)
 
-    async def exposures(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
+    async def exposures(
+        self, symbols: Sequence[str], at: datetime | None, *, legs: bool = False, progress: Progress | None = None
+    ) -> Snapshot:
         self.asked.append((tuple(symbols), at))
         provenance = Provenance(
             "hand-made", self.mode if at is None else Mode.REPLAY, self.synthetic, at=at, notices=self.notices
@@ -135,7 +139,7 @@ async def a_desk(
         yield state
 
     server = StrictServer(
-        "desk", tools=[strict_tool(one) for one in tools], tool_timeout_seconds=30.0, lifespan=lifespan
+        "desk", shelf=ToolShelf(tools), tool_timeout_seconds=30.0, lifespan=lifespan
     )  # fmt: skip
     async with Client(server, mode=era) as client:
         yield Desk(client)

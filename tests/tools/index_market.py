@@ -34,7 +34,7 @@ class IndexSource(HandMadeSource):
         days = tuple(LAST_DAY - timedelta(days=length - 1 - number) for number in range(length))
         return DailyCloses(days, {name: self.closes[name][-length:] for name in symbols if name in self.closes})
 
-    async def index_weights(self, index: str) -> Mapping[str, float] | None:
+    async def index_weights(self, index: str, at: datetime | None) -> Mapping[str, float] | None:
         return self.published.get(index)
 
 

@@ -23,7 +23,7 @@ def demo() -> ComputedSource:
 
 
 async def test_the_demo_market_publishes_weights_and_spx_alone_is_its_fifty_largest(era: Era, demo: ComputedSource) -> None:
-    published = await demo.index_weights("SPX")
+    published = await demo.index_weights("SPX", None)
     assert published is not None
     largest = sorted(published.values(), reverse=True)[:50]
     answer = await answer_of(demo, era, index="SPX")

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from exposure.snapshot import Snapshot
+from sources.background import Progress
 from sources.base import ComputedSource, SourceStatus, measured
 from sources.files.reader import FilesReader
 from tests import real_data
@@ -204,7 +205,9 @@ class Counting:
         self.source = source
         self.asked: list[str] = []
 
-    async def exposures(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
+    async def exposures(
+        self, symbols: Sequence[str], at: datetime | None, *, legs: bool = False, progress: Progress | None = None
+    ) -> Snapshot:
         self.asked += symbols
         return await self.source.exposures(symbols, at)
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from exposure.dealer import SymbolExposure
-from exposure.snapshot import Mode, Provenance, Snapshot
+from exposure.snapshot import Missing, MissingReason, Mode, Provenance, Snapshot
+from sources.background import Progress, arrivals
 from sources.base import ComputedSource
 from sources.baskets import BasketCatalogue, built_in_baskets, sector_baskets
 from sources.demo.reader import DemoReader
@@ -42,7 +45,9 @@ class TwoMoments(HandMadeSource):
 
     earlier: dict[str, SymbolExposure]
 
-    async def exposures(self, symbols: Any, at: datetime | None) -> Snapshot:
+    async def exposures(
+        self, symbols: Any, at: datetime | None, *, legs: bool = False, progress: Progress | None = None
+    ) -> Snapshot:
         if at is None or at >= NOW:
             return await super().exposures(symbols, None if at is None else at)
         arrived = {symbol: self.earlier[symbol] for symbol in symbols if symbol in self.earlier}
@@ -233,14 +238,23 @@ async def test_eleven_sectors_stay_within_their_tokens_in_each_channel(at: str, 
     assert all(len(one["drivers"]) == 3 for one in answer.structured["baskets"])
 
 
-async def test_a_scan_that_runs_into_its_deadline_names_what_is_late() -> None:
+async def test_a_scan_whose_source_runs_into_the_deadline_names_what_is_late() -> None:
     class Slow(HandMadeSource):
-        async def exposures(self, symbols: Any, at: datetime | None) -> Snapshot:
-            if self.asked:
-                import anyio
+        async def exposures(
+            self, symbols: Any, at: datetime | None, *, legs: bool = False, progress: Progress | None = None
+        ) -> Snapshot:
+            def wait(symbol: str) -> Callable[[], Awaitable[bool]]:
+                async def waited() -> bool:
+                    await anyio.sleep(60 if symbol in late else 0)
+                    return True
 
-                await anyio.sleep(60)
-            return await super().exposures(symbols, at)
+                return waited
+
+            late = set(symbols[25:])
+            in_time = await arrivals({symbol: wait(symbol) for symbol in symbols})
+            found = await super().exposures(list(in_time), at)
+            missing = [Missing(symbol, MissingReason.TIMED_OUT, "It is late.") for symbol in symbols if symbol not in in_time]
+            return replace(found, missing=tuple(missing))
 
     known = {one.symbol: one for one in names(tuple(s for b in sector_baskets() for s in b.symbols), 3e8, 1e8)}
     async with a_desk(market=Market(Slow(known), deadline=1.0)) as desk:

@@ -14,6 +14,7 @@ from exposure.snapshot import Snapshot
 from server import cli
 from server.app import build_market
 from server.settings import Settings
+from sources.background import Progress
 from sources.base import SourceStatus
 from sources.market import Market
 
@@ -26,7 +27,9 @@ class NoisySource:
     def __init__(self, quiet: Market) -> None:
         self._quiet = quiet
 
-    async def exposures(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
+    async def exposures(
+        self, symbols: Sequence[str], at: datetime | None, *, legs: bool = False, progress: Progress | None = None
+    ) -> Snapshot:
         _make_noise()
         return await self._quiet.snapshot(symbols, at)
 
