@@ -6,7 +6,7 @@ To add a format: implement `ChainFormat` in a module of its own and add it to `F
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -30,10 +30,14 @@ class UnreadableFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A chain that a file holds: whose, and the UTC instant at which the file says it was written."""
+    """A chain that a file holds: whose, and the UTC instant at which the file says it was written.
+
+    `quote_time` is the instant its quotes are from, None where `valuation_time` of the stamp is that instant.
+    """
 
     symbol: str
     stamp: datetime
+    quote_time: datetime | None = field(default=None, compare=False)
 
 
 class ChainFormat(Protocol):

@@ -23,6 +23,7 @@ from sources.files.formats import Listing, UnreadableFileError, instant_of, root
 
 _MULTIPLIER = 100.0
 _SIDES = {"call": True, "put": False, "c": True, "p": False}
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _OSI_TAIL = 15
 """Characters after the root in an OSI symbol: six of date, one of right, eight of strike."""
 
@@ -72,7 +73,7 @@ class QuoteListJson:
     def listings(self, content: bytes) -> Sequence[Listing]:
         try:
             header = self._header.decode(_without_mark(content))
-        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        except _UNDECODABLE as problem:
             raise UnreadableFileError(f"it is not a complete quote list: {_reason(problem)}") from None
         return [self._listing(header)]
 
@@ -126,17 +127,17 @@ class QuoteListJson:
             return document, document.quotes, 0
         except msgspec.ValidationError:
             pass
-        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        except _UNDECODABLE as problem:
             raise UnreadableFileError(f"it is not a complete quote list: {_reason(problem)}") from None
         try:
             lenient = self._lenient.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        except _UNDECODABLE as problem:
             raise UnreadableFileError(f"it is not a quote list: {_reason(problem)}") from None
         quotes = []
         for raw in lenient.quotes:
             try:
                 quotes.append(self._quote.decode(raw))
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except _UNDECODABLE:
                 continue
         return lenient, quotes, len(lenient.quotes) - len(quotes)
 
@@ -161,4 +162,6 @@ def _without_mark(content: bytes) -> bytes:
 
 def _reason(problem: Exception) -> str:
     """What the decoder found wrong; its messages name types, fields and positions, never values."""
+    if isinstance(problem, RecursionError):
+        return "it is nested too deeply"
     return str(problem).rstrip(".") if isinstance(problem, msgspec.DecodeError) else "it is not UTF-8"

@@ -21,6 +21,8 @@ from exposure.instruments import canonical_symbol
 from exposure.sessions import EASTERN
 from exposure.snapshot import Missing, MissingReason, Mode, Notice, Provenance
 from sources.base import ChainSnapshot, SourceStatus
+from sources.files.cboe_csv import CboeCsv
+from sources.files.cboe_json import CboeJson
 from sources.files.formats import ChainFormat, Listing, UnreadableFileError, valuation_time
 from sources.files.quote_list_json import QuoteListJson
 from sources.files.table_csv import TableCsv
@@ -28,7 +30,7 @@ from sources.files.table_csv import TableCsv
 if TYPE_CHECKING:
     from exposure.chain import Chain
 
-FORMATS: tuple[type[ChainFormat], ...] = (QuoteListJson, TableCsv)
+FORMATS: tuple[type[ChainFormat], ...] = (CboeJson, QuoteListJson, TableCsv, CboeCsv)
 _HEAD_BYTES = 4096
 _LARGEST_FILE_BYTES = 512 * 1024 * 1024
 _UNLISTED_FOLDER = -1
@@ -292,7 +294,7 @@ def _by_symbol(entries: Sequence[_Entry], now: datetime) -> dict[str, list[_Cand
         for listing in entry.listings:
             if listing.stamp > now:
                 continue
-            candidate = _Candidate(entry, listing, valuation_time(listing.stamp))
+            candidate = _Candidate(entry, listing, listing.quote_time or valuation_time(listing.stamp))
             found.setdefault(listing.symbol, []).append(candidate)
     for candidates in found.values():
         candidates.sort(key=lambda one: one.listing.stamp)

@@ -241,7 +241,9 @@ def test_the_status_lists_symbols_times_and_unknown_files(tmp_path: Path) -> Non
     assert status.replay_from == STAMP
     assert status.replay_to == datetime(2024, 6, 8, 13, 50, tzinfo=UTC)
     (remark,) = status.remarks
-    assert remark == "2 of the files are in no known format (quote-list JSON, plain table CSV), notes.txt for one."
+    assert remark == (
+        "2 of the files are in no known format (Cboe JSON, quote-list JSON, plain table CSV, Cboe CSV), notes.txt for one."
+    )
 
 
 def test_a_file_too_large_to_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -233,3 +233,10 @@ def test_an_unsolved_volatility_is_taken_from_the_quote(tmp_path: Path) -> None:
     exposure = measure(tmp_path).exposures["NVDA"]
     assert (atm_iv := exposure.atm_iv()) is None or 0.1 < atm_iv < 0.4
     assert ((the_chain(tmp_path).iv > 0.15) & (the_chain(tmp_path).iv < 0.25)).all()
+
+
+def test_a_file_nested_without_end_is_named_and_fails_nothing_else(tmp_path: Path) -> None:
+    write_bytes(tmp_path, "AMD.json", b'{"symbol":"AMD","updated":' + b'{"a":' * 100_000)
+    write_json(tmp_path, "NVDA.json", a_document())
+    assert the_chain(tmp_path).symbol == "NVDA"
+    assert_unusable(tmp_path, "AMD", "AMD.json", "cannot be read")
