@@ -15,7 +15,8 @@ KEYS = {
     "FLASHALPHA_API_KEY": f"fa_{CANARY}",
     "DEALER_EXPOSURE_TOKEN": f"{CANARY}-token",
 }
-LOUD = {**KEYS, "DEALER_EXPOSURE_LOG_LEVEL": "DEBUG"}
+LOUD = {**KEYS, "DEALER_EXPOSURE_SOURCE": "demo", "DEALER_EXPOSURE_LOG_LEVEL": "DEBUG"}
+"""The demo source: with these keys alone the server would ask the vendor (see test_canary_network.py)."""
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
