@@ -18,7 +18,7 @@ from tools.figures import percent, some_of
 
 NAMES_IN_A_SENTENCE = 3
 _ENOUGH_OF_AN_INDEX = 0.8
-_VENDOR_TOLERANCE = 0.005
+_NO_TENOR = "The vendor does not say at what tenor its volatilities are; tenor_days has no effect on them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Findings:
             volatility=frame,
             window_days=published.horizon_days,
             published_to_index=published.correlation_to_index,
-            published=(*published.notices, *_about_published(published, frame)),
+            published=(*published.notices, Notice("tenor_not_stated", _NO_TENOR)),
         )
 
 
@@ -130,20 +130,6 @@ def _about_volatility(findings: Findings) -> list[Notice]:
         sentence = f"The first expiry is later than {found.tenor_days:g} days and stands for it in {some_of(found.extrapolated)}."
         said.append(Notice("tenor_before_first_expiry", sentence))
     return said
-
-
-def _about_published(published: PublishedDispersion, frame: VolatilityFrame) -> list[Notice]:
-    """Where a vendor's own figure does not follow from the volatilities it prints beside it."""
-    said = []
-    ours = frame.implied.value if isinstance(frame.implied, Correlation) else None
-    theirs = published.implied_correlation
-    if ours is not None and theirs is not None and abs(ours - theirs) > _VENDOR_TOLERANCE:
-        sentence = (
-            f"The vendor prints an implied correlation of {theirs:.4f}; its own volatilities give {ours:.4f}, which is used here."
-        )
-        said.append(Notice("vendor_correlation_differs", sentence))
-    sentence = "The vendor does not say at what tenor its volatilities are; tenor_days has no effect on them."
-    return [*said, Notice("tenor_not_stated", sentence)]
 
 
 def _about_weights(frame: Frame) -> list[Notice]:

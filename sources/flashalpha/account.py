@@ -1,0 +1,65 @@
+"""What the account endpoint says of plan and quota. Nothing else of it is read: it also holds a name and an address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import anyio
+
+from sources.background import Background, SharedWork
+from sources.base import Check
+from sources.flashalpha.door import Door, Tally
+from sources.flashalpha.quota import Quota
+from sources.flashalpha.refusals import Refusal, plan_name
+from sources.http import Host
+
+_PATH = "/v1/account"
+_ASKED_AGAIN_AFTER = 60.0
+_PATIENCE_SECONDS = 3.0
+
+
+class Account:
+    """Asks for the account where the quota is not known yet, at most once a minute, and never for long."""
+
+    def __init__(self, door: Door, host: Host, quota: Quota, background: Background, clock: Callable[[], datetime]) -> None:
+        self._door = door
+        self._host = host
+        self._quota = quota
+        self._clock = clock
+        self._plan: str | None = None
+        self._work: SharedWork[str, str] = SharedWork(background, lifetime=_ASKED_AGAIN_AFTER, capacity=1)
+
+    async def remark(self) -> str:
+        """Plan and quota as one sentence, or why they are not known."""
+        if self._door.closed is not None:
+            return self._door.closed
+        problem = ""
+        if self._quota.at(self._clock()) is None:
+            problem = "FlashAlpha did not answer in time."
+            with anyio.move_on_after(_PATIENCE_SECONDS):
+                problem = await self._work.get(self._door.fingerprint, self._ask)
+        plan = f"FlashAlpha plan {self._plan}" if self._plan else "FlashAlpha's quota"
+        sentence = f"{plan}: {self._quota.sentence(self._clock())} (renewed at midnight UTC)."
+        return f"{sentence[:-1]}: {problem}" if problem and self._quota.at(self._clock()) is None else sentence
+
+    async def check(self) -> Check:
+        """Whether the key is there, the host answers and the quota has something left, for `doctor`."""
+        if self._door.closed is not None:
+            return Check("FlashAlpha", False, self._door.closed, "Get a key from FlashAlpha, or choose another source.")
+        sentence = await self.remark()
+        known = self._quota.at(self._clock())
+        if known is None:
+            return Check("FlashAlpha", False, sentence, "Check the key, the network and the proxy, then run doctor again.")
+        spent = known.remaining == 0
+        return Check("FlashAlpha", not spent, sentence, "Wait for the renewal at midnight UTC, or choose another source.")
+
+    async def _ask(self) -> str:
+        """Why nothing was learnt; empty where something was."""
+        found = await self._door.ask(self._host, _PATH, {}, Tally())
+        if isinstance(found, Refusal):
+            return found.sentence
+        self._plan = plan_name(found.get("plan"), self._door.secret)
+        if self._quota.at(self._clock()) is None:
+            self._quota.set(found.get("daily_limit"), found.get("remaining"), self._clock())
+        return ""
