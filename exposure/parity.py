@@ -50,6 +50,8 @@ class ForwardCurve:
     same_day: Bools
     refused: int = 0
     """Expiries whose quotes gave a forward too far from spot to be one."""
+    rate_from_parity: bool = False
+    """Whether the rates are those of the quotes; else they are the configured flat rate, or a model's."""
 
 
 def fit_forwards(
@@ -63,9 +65,8 @@ def fit_forwards(
 ) -> ForwardCurve:
     """Forward and rate of each expiry; `years` > 0 ascending. Without usable pairs the forward is spot at the flat rate."""
     bounds = np.searchsorted(pairs.term, np.arange(len(years) + 1))
-    rate = np.full(len(years), flat_rate)
-    if european:
-        rate = _rate_curve(spot, years, pairs, bounds, flat_rate)
+    fitted = _rate_curve(spot, years, pairs, bounds) if european else None
+    rate = np.full(len(years), flat_rate) if fitted is None else fitted
     forward = spot * np.exp(rate * years)
     from_parity = np.zeros(len(years), dtype=bool)
     refused = 0
@@ -83,7 +84,7 @@ def fit_forwards(
             from_parity[term] = True
         else:
             refused += 1
-    return ForwardCurve(years, forward, rate, from_parity, same_day, refused)
+    return ForwardCurve(years, forward, rate, from_parity, same_day, refused, rate_from_parity=fitted is not None)
 
 
 def _parity_forward(strike: Floats, call_minus_put: Floats, spread: Floats, growth: float) -> float:
@@ -107,8 +108,11 @@ def _is_plausible(forward: float, spot: float, years: float) -> bool:
     return bool(forward > 0 and abs(np.log(forward / spot)) <= 0.03 + 0.15 * years)
 
 
-def _rate_curve(spot: float, years: Floats, pairs: ParityPairs, bounds: NDArray[np.intp], flat_rate: float) -> Floats:
-    """A straight line in time through the slopes of C - P, weighted by how well each expiry pins its own; flat outside."""
+def _rate_curve(spot: float, years: Floats, pairs: ParityPairs, bounds: NDArray[np.intp]) -> Floats | None:
+    """A straight line in time through the slopes of C - P, weighted by how well each expiry pins its own; flat outside.
+
+    None where no expiry lives long enough and has pairs enough to say.
+    """
     at, found, weight = [], [], []
     for term, (start, stop) in enumerate(pairwise(bounds)):
         if years[term] < _MIN_YEARS_FOR_RATE:
@@ -126,7 +130,7 @@ def _rate_curve(spot: float, years: Floats, pairs: ParityPairs, bounds: NDArray[
             found.append(implied)
             weight.append((years[term] / max(slope_error, 1e-6)) ** 2)
     if not at:
-        return np.full(len(years), flat_rate)
+        return None
     x, y, w = np.array(at), np.array(found), np.array(weight)
     mean_x, mean_y = np.average(x, weights=w), np.average(y, weights=w)
     variance = np.average((x - mean_x) ** 2, weights=w)

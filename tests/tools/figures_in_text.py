@@ -80,7 +80,7 @@ def unsupported(text: str, structured: dict[str, Any], counts: Iterable[float] =
     `counts` are numbers of things the structured answer lists (baskets, names) without writing down how many.
     """
     rest = text
-    fixed = [structured["units"], structured.get("reading", ""), *(one["message"] for one in structured["warnings"])]
+    fixed = [structured["units"], *filter(None, [structured.get("reading")]), *(one["message"] for one in structured["warnings"])]
     fixed += [one["detail"] for one in structured["missing"] if one.get("detail")]
     for sentence in fixed:
         rest = rest.replace(sentence, " ")
