@@ -8,7 +8,7 @@ $(error This Makefile is for Linux and macOS. README.md has the three commands t
 endif
 
 BIN := .venv/bin
-PACKAGES := server tools prompts exposure sources
+PACKAGES := server tools prompts exposure sources archive
 CHECKED := $(PACKAGES) tests bench docs
 PARALLEL ?= auto
 

@@ -53,6 +53,12 @@ ASKED: tuple[tuple[str, str, Mapping[str, object]], ...] = (
         "frame_dispersion",
         {"basket": "spx_top", "at": "2026-08-19T11:00"},
     ),
+    ("Where does SPX flip, and what rolls off next?", "symbol_exposure", {"symbol": "SPX", "at": "2026-08-19T11:00"}),
+    (
+        "Where does the basket flip if the index drops 3%?",
+        "stress_basket",
+        {"basket": "semis", "betas": "estimated", "index": "SPX", "shocks": [-3], "at": "2026-08-19T11:00"},
+    ),
 )
 
 

@@ -41,14 +41,15 @@ Which tool:
 - `scan_sectors`: many baskets at once; which sectors are short gamma, how broadly, and with `since` what flipped.
 - `book_exposure`: the user's positions, long and short, in dollars, shares or percent.
 - `frame_dispersion`: an index against its constituents, in gamma and in correlation.
-- `data_status`: source, symbols, baskets, dates, freshness, a self-check; with `topic` the methodology or a glossary.
+- `symbol_exposure`: one name in depth: legs, gamma flip, walls, expiries, quality of its chain.
+- `stress_basket`: where a basket flips in a common shock, and what dealers would have to trade.
+- `data_status`: source, symbols, dates, freshness, a self-check; with `topic` the methodology or a glossary.
 
 Reading an answer:
-- `headline` says first what limits the answer. Answers can be partial: `missing` names what did not arrive and why, \
-`weight_coverage` is the share of the weight that did, `bounds` how far the missing part could move the result. Null means not \
-known, never zero.
-- `regime` is only the sign of net GEX. `dealer_gamma` says whether that sign survives other assumptions: `long_gamma`, \
-`short_gamma` or `ambiguous`. Who holds which side of the open interest is an assumption (`convention`), not an observation.
+- `headline` says first what limits the answer. `missing` names what did not arrive and why, `weight_coverage` is the share of \
+the weight that did, `bounds` how far the rest could move the result. Null means not known, never zero.
+- `regime` is only the sign of net GEX; `dealer_gamma` (`long_gamma`, `short_gamma`, `ambiguous`) says whether it survives other \
+assumptions. Who holds which side of the open interest is an assumption (`convention`), not an observation.
 - `warnings` belong to the numbers beside them.
 - `as_of` is when the data are from. `at` (US Eastern, for example 2024-06-05T10:30) replays a past minute with what was known \
 then.

@@ -37,7 +37,7 @@ class Finding:
 
 def examine(settings: Settings) -> int:
     """Look at everything, print a line each on stdout. Returns 0 when all is well, else 1."""
-    return _report([_python(), _settings(settings), *_time(), *anyio.run(_answers, settings)])
+    return _report([_python(), _settings(settings), *_convention(settings), *_time(), *anyio.run(_answers, settings)])
 
 
 def examine_broken_settings(problem: SettingsError) -> int:
@@ -64,6 +64,20 @@ def _settings(settings: Settings) -> Finding:
     if settings.flashalpha_api_key is not None:
         changed.append("a FlashAlpha key is set")
     return Finding(True, "settings", ", ".join(changed) or "all defaults")
+
+
+def _convention(settings: Settings) -> Iterator[Finding]:
+    from exposure.dealer import SignConvention
+    from server.settings import SourceName
+
+    vendor = SourceName.FLASHALPHA in (settings.live_source, settings.replay_source)
+    if vendor and settings.convention is not SignConvention.STREET:
+        yield Finding(
+            False,
+            "convention",
+            f"FlashAlpha publishes nets under the convention street, so {settings.convention.value} has no answer from it",
+            "Remove DEALER_EXPOSURE_CONVENTION or set it to street.",
+        )
 
 
 def _time() -> Iterator[Finding]:
@@ -101,7 +115,7 @@ async def _answers(settings: Settings) -> list[Finding]:
             sources = (
                 [_source("source", status.live)]
                 if status.replay is status.live
-                else [_source("live source", status.live), _source("replay source", status.replay)]
+                else [_source("live source", status.live), _replay_source(status.replay)]
             )
             sources += [Finding(one.passed, one.subject, one.detail, one.advice) for one in await market.checks()]
         except Exception as problem:  # noqa: BLE001 - whatever a source stumbles over is what this command is for
@@ -116,11 +130,19 @@ async def _answers(settings: Settings) -> list[Finding]:
         return [*sources, _self_check(await client.call_tool("data_status", {}))]
 
 
+def _replay_source(status: SourceStatus) -> Finding:
+    finding = _source("replay source", status)
+    if not finding.ok or status.replay_from is not None:
+        return finding
+    advice = "Choose another with DEALER_EXPOSURE_REPLAY, or leave it unset."
+    return Finding(False, finding.subject, f"{status.source} answers for now alone and has nothing of the past", advice)
+
+
 def _source(subject: str, status: SourceStatus) -> Finding:
     symbols = "symbols on demand" if status.symbols is None else f"{len(status.symbols)} symbols"
     newest = f"newest quote {status.newest_quote:%Y-%m-%d %H:%M} UTC" if status.newest_quote else "no quote yet"
     label = "synthetic, not market data; " if status.synthetic else ""
-    remarks = "".join(f"; {remark}" for remark in status.remarks)
+    remarks = "".join(f". {remark.removesuffix('.')}" for remark in status.remarks)
     usable = status.symbols is None or bool(status.symbols)
     return Finding(
         usable,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools import basket, book, dispersion, scan, status
+from tools import basket, book, dispersion, scan, status, stress, symbol
 from tools.definition import ToolDefinition
 
 TOOLS: tuple[ToolDefinition, ...] = (
@@ -10,5 +10,7 @@ TOOLS: tuple[ToolDefinition, ...] = (
     scan.TOOL,
     book.TOOL,
     dispersion.TOOL,
+    symbol.TOOL,
+    stress.TOOL,
     status.TOOL,
 )
