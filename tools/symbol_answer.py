@@ -45,7 +45,7 @@ _NEAREST_EXPIRIES = 3
 _TENORS = (0.0, 30.0, 90.0, 7.0, 365.0, 182.0)
 _READING = "The whole market's dealer exposure under an assumed sign: a reading, not your own gamma."
 _NETS_ONLY = (
-    "The source publishes nets and no option chain: levels, expiries, forwards and other conventions are null here, not zero."
+    "The source publishes nets and no chain: levels, expiries, forwards and what other conventions would need are null here."
 )
 
 
