@@ -48,10 +48,12 @@ wheel-test: .venv-wheel/installed
 	done && \
 	echo "The installed wheel:" && "$$python" -m pytest -n $(PARALLEL) tests/transport tests/security tests/contract tests/server/test_command_line.py
 
-check:
+check: .venv/installed-dev
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
 	git ls-files --cached --others --exclude-standard -z | xargs -0 tar cf - | tar xf - -C "$$copy" && \
 	echo "make demo in a fresh copy of the checkout:" && $(MAKE) --no-print-directory -C "$$copy" demo
+	@echo "The archive: 50 writers killed, then a writer and four readers for a minute:"
+	$(BIN)/python -m tests.archive.endurance
 
 bench: .venv/installed-bench
 	$(BIN)/python bench/run.py
