@@ -54,6 +54,8 @@ check: .venv/installed-dev
 	echo "make demo in a fresh copy of the checkout:" && $(MAKE) --no-print-directory -C "$$copy" demo
 	@echo "The archive: 50 writers killed, then a writer and four readers for a minute:"
 	$(BIN)/python -m tests.archive.endurance
+	@echo "The recorder killed 50 times:"
+	$(BIN)/python -m pytest -m slow
 
 bench: .venv/installed-bench
 	$(BIN)/python bench/run.py

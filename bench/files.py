@@ -13,7 +13,7 @@ from exposure.chain import Chain, QuoteRows, build_chain
 from exposure.dealer import SignConvention, SymbolExposure
 from exposure.legs import measure
 from exposure.snapshot import Mode, Provenance, Snapshot
-from sources.base import measured
+from sources.computed import measured
 from sources.files.quote_list_json import QuoteListJson
 from sources.files.reader import FilesReader
 

@@ -33,9 +33,7 @@ def main() -> None:
     print(f"  {repricing.index_profile().text()}")
     print(f"  {repricing.basket_curve(data).text() if data.is_dir() else skipped}")
 
-    print(
-        "50 real chains from a loopback upstream to one basket's answer (goals: 3 times faster than a script, 1.9 downloads)"
-    )
+    print("50 real chains from a loopback upstream to one basket's answer (goals: 3 times faster than a script, 1.9 downloads)")
     print(f"  {upstream.compare(data).text() if data.is_dir() else skipped}")
 
 

@@ -26,6 +26,7 @@ README = ROOT / "README.md"
 QUESTIONS = ROOT / "docs" / "questions.md"
 PACKAGED = ("methodology.md", "glossary.md", "sources.md")
 """Pages that the server itself serves, and that the wheel therefore carries a copy of."""
+_FOR_PEOPLE_ONLY = "## When a provider misbehaves"
 NOW = datetime(2026, 8, 21, 20, tzinfo=UTC)
 PICTURED = {"symbols": "NVDA,AMD,AVGO,TSM,XYZZ", "weights": "4,2,2,1,1", "at": "2026-08-19T11:00"}
 
@@ -53,6 +54,13 @@ ASKED: tuple[tuple[str, str, Mapping[str, object]], ...] = (
         "frame_dispersion",
         {"basket": "spx_top", "at": "2026-08-19T11:00"},
     ),
+    ("Replay this basket at 15:30 on the crash day.", "basket_exposure", {"basket": "health_care", "at": "2023-04-18T15:30"}),
+    (
+        "How unusual is that against two years?",
+        "basket_history",
+        {"basket": "health_care", "window": "2y", "at": "2023-04-18T15:30"},
+    ),
+    ("What changed since yesterday's close, and why?", "explain_change", {"basket": "health_care", "at": "2023-04-18T15:30"}),
     ("Where does SPX flip, and what rolls off next?", "symbol_exposure", {"symbol": "SPX", "at": "2026-08-19T11:00"}),
     (
         "Where does the basket flip if the index drops 3%?",
@@ -102,6 +110,11 @@ def catalogue() -> str:
     return json.dumps(tools, indent=1, ensure_ascii=False) + "\n"
 
 
+def served(name: str) -> str:
+    """The part of a page that an assistant is given: what happens on the wire is for people."""
+    return (ROOT / "docs" / name).read_text(encoding="utf-8").partition(_FOR_PEOPLE_ONLY)[0].rstrip() + "\n"
+
+
 def tools_table() -> str:
     """The tools as rows of a Markdown table: name, and the first sentence of the description."""
     rows = ["| tool | what it answers |", "|---|---|"]
@@ -131,7 +144,7 @@ def main() -> None:
     CATALOGUE.write_text(catalogue(), encoding="utf-8")
     QUESTIONS.write_text(questions(), encoding="utf-8")
     for name in PACKAGED:
-        (ROOT / "tools" / "reference" / name).write_text((ROOT / "docs" / name).read_text(encoding="utf-8"), encoding="utf-8")
+        (ROOT / "tools" / "reference" / name).write_text(served(name), encoding="utf-8")
 
 
 if __name__ == "__main__":

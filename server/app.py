@@ -42,6 +42,8 @@ Which tool:
 - `book_exposure`: the user's positions, long and short, in dollars, shares or percent.
 - `frame_dispersion`: an index against its constituents, in gamma and in correlation.
 - `symbol_exposure`: one name in depth: legs, gamma flip, walls, expiries, quality of its chain.
+- `basket_history`: the same basket through a window: percentile, flips, what is unusual.
+- `explain_change`: what changed between two instants, and how much is spot, volatility, time, open interest, roll-off.
 - `stress_basket`: where a basket flips in a common shock, and what dealers would have to trade.
 - `data_status`: source, symbols, dates, freshness, a self-check; with `topic` the methodology or a glossary.
 

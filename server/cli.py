@@ -124,7 +124,16 @@ def _drop_stray_output() -> None:
 
 
 def _commands() -> Mapping[str, Callable[[Namespace, Settings], int]]:
-    return {"demo": _demo, "call": _call, "config": _config, "doctor": _doctor}
+    return {
+        "demo": _demo,
+        "call": _call,
+        "config": _config,
+        "doctor": _doctor,
+        "record": _record,
+        "import": _import,
+        "backfill": _backfill,
+        "archive": _archive,
+    }
 
 
 def _demo(_: Namespace, settings: Settings) -> int:
@@ -149,6 +158,30 @@ def _doctor(_: Namespace, settings: Settings) -> int:
     from server.doctor import examine
 
     return examine(settings)
+
+
+def _record(options: Namespace, settings: Settings) -> int:
+    from server.archive_commands import run_record
+
+    return run_record(options, settings)
+
+
+def _import(options: Namespace, settings: Settings) -> int:
+    from server.archive_commands import run_import
+
+    return run_import(options, settings)
+
+
+def _backfill(options: Namespace, settings: Settings) -> int:
+    from server.archive_commands import run_backfill
+
+    return run_backfill(options, settings)
+
+
+def _archive(options: Namespace, settings: Settings) -> int:
+    from server.archive_commands import run_archive
+
+    return run_archive(options, settings)
 
 
 def _parsed(arguments: list[str]) -> Namespace | int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from sources.base import SourceStatus
 
 _OLDEST_PYTHON = (3, 11)
+_ADVICE_WHERE_EMPTY = {
+    "files": "Point --files-dir (DEALER_EXPOSURE_FILES_DIR) at a folder that holds chain files.",
+    "archive": "Record or import something, or point --archive-dir (DEALER_EXPOSURE_ARCHIVE_DIR) at an archive that you have.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,9 @@ class Finding:
 
 def examine(settings: Settings) -> int:
     """Look at everything, print a line each on stdout. Returns 0 when all is well, else 1."""
-    return _report([_python(), _settings(settings), *_convention(settings), *_time(), *anyio.run(_answers, settings)])
+    return _report(
+        [_python(), _settings(settings), *_convention(settings), *_time(), *anyio.run(_answers, settings), *_archive(settings)]
+    )
 
 
 def examine_broken_settings(problem: SettingsError) -> int:
@@ -115,7 +121,7 @@ async def _answers(settings: Settings) -> list[Finding]:
             sources = (
                 [_source("source", status.live)]
                 if status.replay is status.live
-                else [_source("live source", status.live), _replay_source(status.replay)]
+                else [_source("live source", status.live), _replay_source(settings, status.replay)]
             )
             sources += [Finding(one.passed, one.subject, one.detail, one.advice) for one in await market.checks()]
         except Exception as problem:  # noqa: BLE001 - whatever a source stumbles over is what this command is for
@@ -130,8 +136,13 @@ async def _answers(settings: Settings) -> list[Finding]:
         return [*sources, _self_check(await client.call_tool("data_status", {}))]
 
 
-def _replay_source(status: SourceStatus) -> Finding:
+def _replay_source(settings: Settings, status: SourceStatus) -> Finding:
+    from server.settings import SourceName
+
     finding = _source("replay source", status)
+    if SourceName.ARCHIVE not in (settings.source, settings.replay) and status.source == SourceName.ARCHIVE.value:
+        # Nobody asked for an archive; it is only where the past of such a live source would be.
+        return replace(finding, ok=True)
     if not finding.ok or status.replay_from is not None:
         return finding
     advice = "Choose another with DEALER_EXPOSURE_REPLAY, or leave it unset."
@@ -148,8 +159,31 @@ def _source(subject: str, status: SourceStatus) -> Finding:
         usable,
         subject,
         f"{status.source}: {label}{symbols}, {newest}{remarks}",
-        "Point --files-dir (DEALER_EXPOSURE_FILES_DIR) at a folder that holds chain files.",
+        _ADVICE_WHERE_EMPTY.get(status.source, "Choose another source."),
     )
+
+
+def _archive(settings: Settings) -> Iterator[Finding]:
+    """Whether the archive can be read, what it covers, and what is in quarantine; nothing where nobody has or wants one."""
+    from archive.answers import ArchiveError
+    from server.app import now
+    from server.settings import SourceName
+    from server.wiring import open_archive
+
+    folder = settings.archive_folder
+    try:
+        held = open_archive(settings, now).coverage()
+    except ArchiveError as problem:
+        yield Finding(False, "archive", f"{folder} cannot be used: {problem}", "Look at the folder, or set --archive-dir.")
+        return
+    if held.quarantined:
+        told = f"damaged files in quarantine in {folder}: {len(held.quarantined)}. {held.quarantined[0]}"
+        yield Finding(False, "archive", told, "The rest answers; import or backfill again what is lost.")
+    elif held.first is not None and held.last is not None:
+        span = f"{held.first:%Y-%m-%d %H:%M} to {held.last:%Y-%m-%d %H:%M} UTC from {' and '.join(held.sources)}"
+        yield Finding(True, "archive", f"{held.rows:,} exposures of {len(held.symbols):,} symbols, {span}, in {folder}")
+    elif SourceName.ARCHIVE in (settings.live_source, settings.replay_source):
+        yield Finding(True, "archive", f"nothing in {folder} yet; record, import and backfill fill it")
 
 
 def _self_check(result: CallToolResult) -> Finding:

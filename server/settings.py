@@ -37,6 +37,7 @@ class SourceName(StrEnum):
     FILES = "files"
     CBOE = "cboe"
     FLASHALPHA = "flashalpha"
+    ARCHIVE = "archive"
 
 
 class LogLevel(StrEnum):
@@ -91,11 +92,17 @@ class Settings(BaseSettings):
         description="Where market data come from, for now and for the past; if unset, `flashalpha` with a key, else `demo`.",
     )
     live: _Source | None = Field(None, description="The source for now, where it is not `source`.")
-    replay: _Source | None = Field(None, description="The source for the past, where it is not that of now.")
+    replay: _Source | None = Field(
+        None, description="The source for the past, where it is not that of now; if unset, `archive` where now is `cboe`."
+    )
     files_dir: Path | None = Field(
         None,
         description="The folder with your chain files; needed when the source is `files`.",
         validate_default=True,
+    )
+    archive_dir: Path | None = Field(
+        None,
+        description="The folder of your archive; if unset, `archive` in this program's folder among your user data.",
     )
     flashalpha_api_key_file: Path | None = Field(
         None,
@@ -181,8 +188,18 @@ class Settings(BaseSettings):
 
     @property
     def replay_source(self) -> SourceName:
-        """The source that answers for the past."""
-        return self.replay or self.source or self.live_source
+        """The source that answers for the past; Cboe publishes the present only."""
+        chosen = self.replay or self.source or self.live_source
+        return SourceName.ARCHIVE if chosen is SourceName.CBOE and self.replay is None else chosen
+
+    @property
+    def archive_folder(self) -> Path:
+        """Where the archive is, or will be once something is recorded."""
+        if self.archive_dir is not None:
+            return self.archive_dir
+        from platformdirs import user_data_path
+
+        return user_data_path("dealer-exposure-mcp", appauthor=False) / "archive"
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -232,10 +249,10 @@ class Settings(BaseSettings):
             )
         return text
 
-    @field_validator("baskets")
+    @field_validator("baskets", "archive_dir")
     @classmethod
-    def _home_expanded(cls, file: Path | None) -> Path | None:
-        return file.expanduser() if file is not None else None
+    def _home_expanded(cls, path: Path | None) -> Path | None:
+        return path.expanduser() if path is not None else None
 
     @classmethod
     def load(cls, overrides: Mapping[str, str] | None = None) -> Self:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from server.settings import Settings, SourceName
 
 if TYPE_CHECKING:
+    from archive.store import Archive
     from sources.background import Background
     from sources.base import Source
     from sources.http import Host
@@ -22,12 +23,12 @@ def build_source(name: SourceName, settings: Settings, clock: Callable[[], datet
     """The source `name`, as the settings describe it."""
     match name:
         case SourceName.DEMO:
-            from sources.base import ComputedSource
+            from sources.computed import ComputedSource
             from sources.demo.reader import DemoReader
 
             return ComputedSource(DemoReader(clock))
         case SourceName.FILES:
-            from sources.base import ComputedSource
+            from sources.computed import ComputedSource
             from sources.files.reader import FilesReader
 
             assert settings.files_dir is not None  # Settings refuses the source `files` without it
@@ -38,6 +39,17 @@ def build_source(name: SourceName, settings: Settings, clock: Callable[[], datet
             return _cboe(settings, clock, background)
         case SourceName.FLASHALPHA:
             return _flashalpha(settings, clock, background)
+        case SourceName.ARCHIVE:
+            from sources.archive.source import ArchiveSource
+
+            return ArchiveSource(open_archive(settings, clock), clock=clock, staleness=timedelta(days=settings.staleness_days))
+
+
+def open_archive(settings: Settings, clock: Callable[[], datetime]) -> Archive:
+    """The user's archive; its folder need not exist yet."""
+    from archive.store import Archive
+
+    return Archive(settings.archive_folder, clock=clock)
 
 
 def _cboe(settings: Settings, clock: Callable[[], datetime], background: Background) -> Source:
@@ -111,4 +123,9 @@ def import_what_questions_need(source: SourceName) -> None:
         case SourceName.FLASHALPHA:
             import httpx  # noqa: F401
 
-            import sources.flashalpha.source  # noqa: F401
+            import sources.flashalpha.source
+        case SourceName.ARCHIVE:
+            import pyarrow.parquet  # noqa: F401
+
+            import archive.engine  # noqa: F401
+            import sources.archive.source  # noqa: F401

@@ -1,31 +1,23 @@
 """What every source of market data looks like to the rest of the house.
 
 A source answers every symbol it is asked for: with an exposure, or with a `Missing` that says why not. It raises only for
-programming errors. Sources that hold option chains implement the small synchronous `ChainReader`; `ComputedSource` makes a full
-source of one, off the event loop.
+programming errors. Sources that hold option chains implement the small synchronous `ChainReader`; `sources.computed`
+makes a full source of one, off the event loop.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-import anyio.to_thread
-
-from exposure.dealer import DropReason, Greek
-from exposure.snapshot import Missing, MissingReason, Mode, Notice, Provenance, Snapshot
+from exposure.snapshot import Missing, Mode, Notice, Provenance, Snapshot
 from sources.background import Progress
 
 if TYPE_CHECKING:
+    from archive.answers import SeriesBlock
     from exposure.chain import Chain
-    from exposure.dealer import SymbolExposure
-
-
-_LARGEST_DOLLARS = 1e17
-_MOST_BAD_ROWS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +79,26 @@ class CallsNeeded:
 
     calls: int
     remaining: int | None
+
+
+@runtime_checkable
+class SeriesSource(Protocol):
+    """A source that answers for many past instants at once."""
+
+    async def series(
+        self,
+        symbols: Sequence[str],
+        instants: Sequence[datetime],
+        columns: Sequence[str],
+        *,
+        progress: Progress | None = None,
+    ) -> SeriesBlock:
+        """Columns of `archive.answers.SERIES_COLUMNS` at ascending UTC instants, each as `exposures` would have it then.
+
+        Shape (symbols, instants), NaN where nothing is known. Where the deadline of the surrounding cancel scope comes first, the
+        oldest instants are left out, and a remark says how many.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,95 +196,3 @@ class ChainReader(Protocol):
     def read(self, symbols: Sequence[str], at: datetime | None) -> ChainSnapshot: ...
 
     def describe(self) -> SourceStatus: ...
-
-
-class ComputedSource:
-    """A `ChainSource` over a `ChainReader`: exposures are computed from its chains, in a worker thread."""
-
-    def __init__(self, reader: ChainReader) -> None:
-        self._reader = reader
-
-    async def chains(self, symbols: Sequence[str], at: datetime | None, *, progress: Progress | None = None) -> ChainSnapshot:
-        answer = await anyio.to_thread.run_sync(self._reader.read, symbols, at, abandon_on_cancel=True)
-        if progress is not None:
-            await progress(len(symbols), len(symbols))
-        return answer
-
-    async def exposures(
-        self, symbols: Sequence[str], at: datetime | None, *, legs: bool = False, progress: Progress | None = None
-    ) -> Snapshot:
-        answer = await anyio.to_thread.run_sync(self._measure, symbols, at, abandon_on_cancel=True)
-        if progress is not None:
-            await progress(len(symbols), len(symbols))
-        return answer
-
-    async def status(self) -> SourceStatus:
-        return await anyio.to_thread.run_sync(self._reader.describe, abandon_on_cancel=True)
-
-    async def daily_closes(self, symbols: Sequence[str], at: datetime | None, count: int) -> DailyCloses | None:
-        if not isinstance(self._reader, HistoryReader):
-            return None
-        return await anyio.to_thread.run_sync(self._reader.daily_closes, symbols, at, count, abandon_on_cancel=True)
-
-    async def index_weights(self, index: str, at: datetime | None) -> Mapping[str, float] | None:
-        return self._reader.index_weights(index, at) if isinstance(self._reader, HistoryReader) else None
-
-    def _measure(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
-        return measured(self._reader.read(symbols, at))
-
-
-def measured(answer: ChainSnapshot) -> Snapshot:
-    """Exposures of every chain of an answer; a chain without a usable contract becomes missing."""
-    from exposure.legs import measure
-
-    exposures: dict[str, SymbolExposure] = {}
-    missing = list(answer.missing)
-    for symbol, chain in answer.chains.items():
-        problem = _unusable(chain)
-        if problem is None and _is_plausible(exposure := measure(chain)):
-            exposures[symbol] = exposure
-        else:
-            missing.append(problem or _too_large(symbol))
-    return Snapshot(exposures, tuple(missing), answer.provenance)
-
-
-def _unusable(chain: Chain) -> Missing | None:
-    """Why a chain must not be answered from, although it has contracts: what is left of it would look complete and is not."""
-    coverage, symbol = chain.coverage, chain.symbol
-    if not coverage.used:
-        return _without_contracts(symbol, chain)
-    bad = coverage.dropped.get(DropReason.BAD_ROW)
-    if bad is not None and bad.contracts > _MOST_BAD_ROWS * coverage.listed:
-        sentence = f"{bad.contracts} of the {coverage.listed} rows of {symbol} cannot be used, too many to answer from the rest."
-        return Missing(symbol, MissingReason.UNUSABLE_CHAIN, sentence)
-    held = chain.is_call[chain.open_interest > 0]
-    if held.all() or not held.any():
-        sentence = (
-            f"Only {'calls' if held.all() else 'puts'} of {symbol} have usable open interest; an exposure needs both rights."
-        )
-        return Missing(symbol, MissingReason.UNUSABLE_CHAIN, sentence)
-    if chain.curve.refused > int(chain.curve.from_parity.sum()):
-        sentence = f"The spot price of {symbol} ({chain.spot:g}) does not fit its option quotes; one of the two is wrong."
-        return Missing(symbol, MissingReason.UNUSABLE_CHAIN, sentence)
-    return None
-
-
-def _too_large(symbol: str) -> Missing:
-    detail = f"The exposure of {symbol} is beyond any market's size; its spot, multiplier or open interest is wrong."
-    return Missing(symbol, MissingReason.UNUSABLE_CHAIN, detail)
-
-
-def _is_plausible(exposure: SymbolExposure) -> bool:
-    """False where a leg is not a finite number of dollars below any market's size; sums over such legs would overflow."""
-    legs = [exposure.legs(greek) for greek in Greek]
-    return math.isfinite(exposure.spot) and all(leg is None or leg.gross < _LARGEST_DOLLARS for leg in legs)
-
-
-def _without_contracts(symbol: str, chain: Chain) -> Missing:
-    coverage = chain.coverage
-    if coverage.seen == 0 and not coverage.dropped:
-        detail = f"{symbol} lists {coverage.listed} contracts and none has open interest."
-        return Missing(symbol, MissingReason.NO_OPTIONS, detail)
-    reasons = ", ".join(f"{dropped.contracts} {reason.value}" for reason, dropped in coverage.dropped.items())
-    detail = f"None of the {coverage.seen} contracts of {symbol} with open interest is usable ({reasons})."
-    return Missing(symbol, MissingReason.UNUSABLE_CHAIN, detail)

@@ -28,12 +28,14 @@ from sources.base import (
     HistorySource,
     MeteredSource,
     PublishedDispersion,
+    SeriesSource,
 )
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from archive.answers import SeriesBlock
     from sources.base import Source, SourceStatus
 
 SourceMaker = Callable[[], "Source"]
@@ -93,20 +95,29 @@ class Market:
         *,
         legs: bool = False,
         allow_calls: int | None = None,
+        besides: int = 0,
     ) -> Snapshot:
         """Exposure of each symbol: the newest there is, or as it was known at the UTC instant `at`.
 
         `legs` asks for call and put legs even where they cost upstream calls of their own. Symbols that the deadline cut off
         are missing as `timed_out`. Raises CallBudgetError when a counted source would need more calls than `allow_calls`, or,
-        where that is None, a fan-out of more than the quota still has.
+        where that is None, a fan-out of more than the quota still has; `besides` are calls the same question is still to cost.
         """
         with self._within_deadline():
             source = await self._slot(at).source()
             if isinstance(source, MeteredSource):
-                _refuse_too_many(source.calls_needed(symbols, at, legs=legs), allow_calls)
+                needed = source.calls_needed(symbols, at, legs=legs)
+                _refuse_too_many(CallsNeeded(needed.calls + besides, needed.remaining), allow_calls)
             return await source.exposures(symbols, at, legs=legs, progress=progress)
         # Nothing came from any source, so there is nothing whose origin could be told.
         return Snapshot({}, _timed_out(symbols), _no_provenance(at))
+
+    async def calls_needed(self, symbols: Sequence[str], at: datetime | None, *, legs: bool = False) -> int:
+        """Upstream calls that asking `snapshot` the same would cost; 0 where nobody counts them."""
+        with self._within_deadline():
+            source = await self._slot(at).source()
+            return source.calls_needed(symbols, at, legs=legs).calls if isinstance(source, MeteredSource) else 0
+        return 0
 
     async def chains(self, symbols: Sequence[str], at: datetime | None, progress: Progress | None = None) -> ChainSnapshot | None:
         """The chain of each symbol, under the same rules; None where the source publishes exposures only."""
@@ -114,6 +125,23 @@ class Market:
             source = await self._slot(at).source()
             return await source.chains(symbols, at, progress=progress) if isinstance(source, ChainSource) else None
         return ChainSnapshot({}, _timed_out(symbols), _no_provenance(at))
+
+    async def series(
+        self,
+        symbols: Sequence[str],
+        instants: Sequence[datetime],
+        columns: Sequence[str],
+        progress: Progress | None = None,
+    ) -> SeriesBlock | None:
+        """Columns of `archive.answers.SERIES_COLUMNS` at past instants, of the replay source; None where it has no series.
+
+        Also None where nothing came in time.
+        """
+        with self._within_deadline():
+            source = await self._replay.source()
+            if isinstance(source, SeriesSource):
+                return await source.series(symbols, instants, columns, progress=progress)
+        return None
 
     async def daily_closes(self, symbols: Sequence[str], at: datetime | None, count: int) -> DailyCloses | None:
         """Closes of the last sessions that were over by then; None where the source has none, or not in time."""
@@ -130,14 +158,27 @@ class Market:
         return None
 
     async def dispersion(
-        self, index: str, weights: Mapping[str, float], horizon_days: int, at: datetime | None
+        self,
+        index: str,
+        weights: Mapping[str, float],
+        horizon_days: int,
+        at: datetime | None,
+        *,
+        allow_calls: int | None = None,
     ) -> PublishedDispersion | Notice | None:
-        """What the live source's provider publishes on dispersion, or why it gives nothing; None where it publishes none."""
+        """What the live source's provider publishes on dispersion, or why it gives nothing; None where it publishes none.
+
+        It costs an upstream call, and is not asked where `allow_calls` leaves none.
+        """
         if at is not None:
             return None
         with self._within_deadline():
             source = await self._live.source()
-            return await source.dispersion(index, weights, horizon_days) if isinstance(source, DispersionSource) else None
+            if not isinstance(source, DispersionSource):
+                return None
+            if allow_calls is not None and allow_calls < 1:
+                return Notice("dispersion_unavailable", "The provider's dispersion figures cost a call more than allow_calls.")
+            return await source.dispersion(index, weights, horizon_days)
         return Notice("dispersion_unavailable", "The provider's dispersion figures did not arrive in time.")
 
     async def status(self) -> MarketStatus:

@@ -20,10 +20,11 @@ async def asked_market(
     *,
     legs: bool = False,
     allow_calls: int | None = None,
+    besides: int = 0,
 ) -> Snapshot:
     """The market's answer; see `Market.snapshot`. Raises ToolError when it would cost more upstream calls than it may."""
     market = ctx.request_context.lifespan_context.market
     try:
-        return await market.snapshot(symbols, instant, ctx.report_progress, legs=legs, allow_calls=allow_calls)
+        return await market.snapshot(symbols, instant, ctx.report_progress, legs=legs, allow_calls=allow_calls, besides=besides)
     except CallBudgetError as refusal:
         raise ToolError(str(refusal)) from None

@@ -61,11 +61,12 @@ def _detail_text(detail: ConstituentDetail) -> str:
         for reason, share in detail.dropped_open_interest.items()
     )
     signed = "null" if detail.signed_share is None else percent(detail.signed_share)
+    contracts = "unknown" if detail.contracts_seen is None else f"{detail.contracts_used}/{detail.contracts_seen}"
     basis = detail.forward_basis.value if detail.forward_basis else "unknown"
     return (
         f"{detail.asset_class.value}, {sides}, signed share {signed}, {', '.join(detail.dealer_gamma_reasons)}, flip "
         f"{percent(detail.flip_share)}, atm iv {percent(detail.atm_iv)}, quotes {eastern_clock(detail.quote_time)}, "
-        f"open interest of {detail.oi_date or 'unknown date'}, contracts {detail.contracts_used}/{detail.contracts_seen}, "
+        f"open interest of {detail.oi_date or 'unknown date'}, contracts {contracts}, "
         f"open interest used {percent(detail.open_interest_used)}{dropped}, forward {basis}"
     )
 

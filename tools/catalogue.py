@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools import basket, book, dispersion, scan, status, stress, symbol
+from tools import basket, book, change, dispersion, history, scan, status, stress, symbol
 from tools.definition import ToolDefinition
 
 TOOLS: tuple[ToolDefinition, ...] = (
@@ -11,6 +11,8 @@ TOOLS: tuple[ToolDefinition, ...] = (
     book.TOOL,
     dispersion.TOOL,
     symbol.TOOL,
+    history.TOOL,
+    change.TOOL,
     stress.TOOL,
     status.TOOL,
 )

@@ -64,6 +64,7 @@ async def frame_dispersion(
     frame = await _framed(state.market, state.baskets, index, symbols, weights, basket, instant)
     chosen = chosen_convention(convention, state.convention)
     asked = (frame.index, *frame.names.weights)
+    spent = 0 if allow_calls is None else await state.market.calls_needed(asked, instant, legs=detail == "full")
     snapshot = await asked_market(ctx, asked, instant, legs=detail == "full", allow_calls=allow_calls)
     try:
         names = aggregate(frame.names, snapshot, chosen, ambiguous_below=state.ambiguous_below)
@@ -87,7 +88,8 @@ async def frame_dispersion(
         window_days=window_days,
         window_end=closes.days[-1] if closes and closes.days else None,
     )
-    published = await state.market.dispersion(frame.index, weights_of_names, window_days, instant)
+    left = None if allow_calls is None else allow_calls - spent
+    published = await state.market.dispersion(frame.index, weights_of_names, window_days, instant, allow_calls=left)
     if published is not None:
         findings = findings.with_published(published)
     read = replay.notices if replay else age_notices(snapshot, state.clock())

@@ -10,7 +10,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from exposure.sessions import last_session, previous_session
+from exposure.sessions import FIRST_DAY, LAST_DAY, last_session, previous_session
 from exposure.snapshot import Provenance
 from tools.answer import age_notices, tool_result
 from tools.arguments import AllowCallsArgument, AtArgument, ConventionArgument, DetailArgument, chosen_convention
@@ -52,7 +52,10 @@ async def scan_sectors(
     instant = replay.instant if replay else None
     named = None if since is None or _is_previous_close(since) else replay_instant(since, now)
     symbols = tuple(dict.fromkeys(symbol for one in chosen for symbol in (*one.symbols, *one.fund)))
-    snapshot = await asked_market(ctx, symbols, instant, allow_calls=allow_calls)
+    # Both ends are counted before either is asked: half a comparison is worth nothing, and its calls would be gone.
+    comparison = _earlier_than(since, named, instant or now)
+    besides = await state.market.calls_needed(symbols, comparison.instant) if comparison else 0
+    snapshot = await asked_market(ctx, symbols, instant, allow_calls=allow_calls, besides=besides)
     earlier = _earlier(since, named, snapshot.as_of or instant or now)
     before = await asked_market(ctx, symbols, earlier.instant, allow_calls=allow_calls) if earlier else None
     if before is not None and before.exposures and snapshot.exposures:
@@ -93,11 +96,21 @@ def _earlier(since: str | None, named: ReplayInstant | None, as_of: datetime) ->
 
     Raises ToolError when the instant named is not before those quotes: the comparison would be with themselves.
     """
-    if since is not None and _is_previous_close(since):
-        return ReplayInstant(previous_session(last_session(as_of).date).close)
     if named is not None and named.instant >= as_of:
         raise ToolError(
             f"since is not before the quotes it is compared with, which are of {eastern_clock(as_of)}. "
             "Give an earlier instant, or previous_close."
         )
-    return named
+    return _earlier_than(since, named, as_of)
+
+
+def _earlier_than(since: str | None, named: ReplayInstant | None, as_of: datetime) -> ReplayInstant | None:
+    if since is None or not _is_previous_close(since):
+        return named
+    try:
+        return ReplayInstant(previous_session(last_session(as_of).date).close)
+    except ValueError:
+        raise ToolError(
+            f"The close before {eastern_clock(as_of)} is not known: the trading calendar covers {FIRST_DAY} to {LAST_DAY}. "
+            "Give since as an instant, or leave it out."
+        ) from None

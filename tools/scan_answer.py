@@ -32,14 +32,23 @@ _DEFAULT_ANSWER_CHARACTERS = 5_900
 
 @dataclass(frozen=True, slots=True)
 class _Room:
-    """How much an answer lists: drivers a basket, and missing names with the sentence that explains each."""
+    """How much an answer lists: drivers a basket, missing names with the sentence that explains each, changes not known."""
 
     drivers: int
     details: int
+    unknown_changes: bool = True
 
 
 _DRIVERS = 3
-_ROOMS = (_Room(_DRIVERS, 500), _Room(_DRIVERS, 3), _Room(_DRIVERS, 0), _Room(2, 0), _Room(1, 0))
+_ROOMS = (
+    _Room(_DRIVERS, 500),
+    _Room(_DRIVERS, 3),
+    _Room(_DRIVERS, 0),
+    _Room(2, 0),
+    _Room(1, 0),
+    _Room(1, 0, unknown_changes=False),
+    _Room(0, 0, unknown_changes=False),
+)
 _ONE_NAME = 2.0
 _FEW_NAMES = 4.0
 """Effective names below which a basket is one name's doing, or a few names'."""
@@ -99,16 +108,23 @@ def fitting_scan(scan: Scan, read: Sequence[Notice], mistakes: Sequence[str], ra
 
 def _trimmed(answer: ScanAnswer, room: _Room) -> ScanAnswer:
     rows = [row.model_copy(update={"drivers": dict(list(row.drivers.items())[: room.drivers])}) for row in answer.baskets]
+    if not room.unknown_changes:
+        # The warning partial_comparison names their baskets, or says how many there are.
+        rows = [row if _is_known(row.change) else row.model_copy(update={"change": None}) for row in rows]
     missing = [
         one if index < room.details else one.model_copy(update={"detail": None}) for index, one in enumerate(answer.missing)
     ]
     return answer.model_copy(update={"baskets": rows, "missing": missing})
 
 
+def _is_known(change: ChangeRow | None) -> bool:
+    return change is not None and change.net_gex is not None
+
+
 def _scan_answer(scan: Scan, read: Sequence[Notice], mistakes: Sequence[str], rank_by: RankBy, *, full: bool) -> ScanAnswer:
     results = [scan.result(one.symbols, one.weights, scan.snapshot) for one in scan.baskets]
     if not any(results):
-        raise nothing_arrived(scan.snapshot.missing, "No name of any basket could be answered.")
+        raise nothing_arrived(scan.snapshot.missing, _why_nothing(scan))
     rows = [_row(scan, basket, result, full=full) for basket, result in zip(scan.baskets, results, strict=True)]
     coverage = math.fsum(result.weight_coverage if result else 0.0 for result in results) / len(results)
     missing = _missing_of_members(scan)
@@ -118,7 +134,7 @@ def _scan_answer(scan: Scan, read: Sequence[Notice], mistakes: Sequence[str], ra
         *_uncompared(scan),
         *_missing_funds(scan),
         *read,
-        *scan.snapshot.provenance.notices,
+        *_of_the_sources(scan),
         *time_notices(scan.snapshot),
         *_double_counting(scan),
         *(Notice("baskets_file", sentence) for sentence in mistakes),
@@ -135,6 +151,17 @@ def _scan_answer(scan: Scan, read: Sequence[Notice], mistakes: Sequence[str], ra
         flipped=[row.basket for row in ranked if row.change and row.change.flip],
         baskets=ranked,
     )
+
+
+def _why_nothing(scan: Scan) -> str:
+    """Why no basket has a result: nothing arrived, or what did has no net in this convention."""
+    arrived = [symbol for basket in scan.baskets for symbol in basket.symbols if symbol in scan.snapshot.exposures]
+    if arrived:
+        try:
+            aggregate(Basket.of(arrived[:1]), scan.snapshot, scan.convention, ambiguous_below=scan.ambiguous_below)
+        except EmptyBasketError as problem:
+            return str(problem)
+    return "No name of any basket could be answered."
 
 
 def structured(answer: ScanAnswer) -> dict[str, object]:
@@ -262,6 +289,12 @@ def _uncompared(scan: Scan) -> list[Notice]:
     reasons = sorted({one.reason.value for one in scan.before.missing})
     why = f" ({', '.join(reasons)} then)" if reasons else " (the same quotes at both ends)"
     return [Notice("partial_comparison", f"Names with quotes of both times, of those that arrived: {some_of(short)}{why}.")]
+
+
+def _of_the_sources(scan: Scan) -> list[Notice]:
+    """What the sources say of both ends of a comparison; what holds for both is said once."""
+    ends = [scan.snapshot, *([scan.before] if scan.before else [])]
+    return list(dict.fromkeys(notice for end in ends for notice in end.provenance.notices))
 
 
 def _missing_funds(scan: Scan) -> list[Notice]:

@@ -34,8 +34,9 @@ def _row_text(row: BasketRow) -> str:
         f"{verdict} ({', '.join(row.reasons)}, {percent(row.flip_share)})",
         f"{row.negative_names}/{row.names} ({percent(row.negative_weight)})",
         f"{row.driven_by} {row.effective_names or 'null'}",
-        " ".join(f"{symbol} {share:g}%" for symbol, share in row.drivers.items()),
     ]
+    if row.drivers:
+        parts.append(" ".join(f"{symbol} {share:g}%" for symbol, share in row.drivers.items()))
     if row.pivotal:
         parts.append(f"pivotal {' '.join(row.pivotal)}")
     if row.missing:

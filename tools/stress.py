@@ -15,8 +15,8 @@ from mcp.types import CallToolResult
 from exposure.basket import BasketExposure, EmptyBasketError, aggregate
 from exposure.instruments import canonical_symbol
 from exposure.snapshot import Snapshot
-from sources.base import measured
 from sources.baskets import BasketCatalogue
+from sources.computed import measured
 from tools.answer import age_notices, nothing_arrived, tool_result
 from tools.arguments import (
     AtArgument,

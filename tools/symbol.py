@@ -12,7 +12,8 @@ from mcp.types import CallToolResult
 
 from exposure.basket import Basket, BasketExposure, EmptyBasketError, absent, aggregate
 from exposure.snapshot import Snapshot
-from sources.base import ChainSnapshot, measured
+from sources.base import ChainSnapshot
+from sources.computed import measured
 from tools.answer import age_notices, nothing_arrived, tool_result
 from tools.arguments import AllowCallsArgument, AtArgument, ConventionArgument, chosen_convention
 from tools.asking import asked_market

@@ -13,8 +13,9 @@ import anyio.to_thread
 from exposure.chain import Chain, build_chain
 from exposure.dealer import SymbolExposure
 from exposure.snapshot import Missing, MissingReason, Mode, Provenance
-from sources.base import ChainSnapshot, measured
+from sources.base import ChainSnapshot
 from sources.cboe.stems import path_of
+from sources.computed import measured
 from sources.files.cboe_json import CboeJson
 from sources.files.formats import UnreadableFileError
 from sources.http import FetchError, FetchProblem, Host, Http, Reply

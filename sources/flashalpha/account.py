@@ -39,9 +39,12 @@ class Account:
             problem = "FlashAlpha did not answer in time."
             with anyio.move_on_after(_PATIENCE_SECONDS):
                 problem = await self._work.get(self._door.fingerprint, self._ask)
-        plan = f"FlashAlpha plan {self._plan}" if self._plan else "FlashAlpha's quota"
-        sentence = f"{plan}: {self._quota.sentence(self._clock())} (renewed at midnight UTC)."
-        return f"{sentence[:-1]}: {problem}" if problem and self._quota.at(self._clock()) is None else sentence
+        now = self._clock()
+        known, plan = self._quota.at(now), f"FlashAlpha plan {self._plan}" if self._plan else "FlashAlpha's quota"
+        if known is None and problem:
+            return f"What is left of FlashAlpha's quota is not known. {problem}"
+        renewed = "" if known is None or known.unlimited else " (renewed at midnight UTC)"
+        return f"{plan}: {self._quota.sentence(now)}{renewed}."
 
     async def check(self) -> Check:
         """Whether the key is there, the host answers and the quota has something left, for `doctor`."""

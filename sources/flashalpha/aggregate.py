@@ -32,10 +32,7 @@ def aggregate_notice(reply: BasketReply) -> Notice | None:
     if not off:
         return None
     if all(_adds_up(total, [1.0] * len(values), values) for total, values in printed.values()):
-        sentence = (
-            "FlashAlpha's aggregate is the plain sum of its rows, not their weighted mean; this answer uses the weighted mean."
-        )
-        return Notice(_CODE, sentence)
+        return Notice(_CODE, "FlashAlpha's aggregate is the plain sum of its rows; this answer uses their weighted mean.")
     named = ", ".join(greek.value.upper() for greek in off)
     sentence = f"FlashAlpha's aggregate {named} is not the weighted mean of its rows; this answer uses the weighted mean."
     return Notice(_CODE, sentence)

@@ -208,7 +208,7 @@ class Live:
         if gamma is not None:
             notices.update(dict.fromkeys(put_gamma_into(exposures, gamma)))
         plural = "" if tally.calls == 1 else "s"
-        sentence = f"This answer used {tally.calls:,} FlashAlpha call{plural}; {self._quota.sentence(self._clock())}."
+        sentence = f"The live figures used {tally.calls:,} FlashAlpha call{plural}; {self._quota.sentence(self._clock())}."
         notices[Notice("upstream_calls", sentence)] = None
         provenance = Provenance("flashalpha", Mode.LIVE, synthetic=False, notices=tuple(notices), units=UNITS)
         return Snapshot(exposures, tuple(missing), provenance)
@@ -268,8 +268,8 @@ def _entitlement(exposures: Mapping[str, SymbolExposure]) -> list[Notice]:
     if not concerned:
         return []
     sentence = (
-        f"FlashAlpha's basket endpoint does not check the plan for each constituent: whether yours covers {names(concerned)} "
-        "(index or ETF) is unverified."
+        f"Whether your plan covers {names(concerned)} (index or ETF) is unverified: FlashAlpha's basket endpoint does not check "
+        "each name."
     )
     return [Notice("entitlement_unverified", sentence)]
 

@@ -14,8 +14,8 @@ UNITS = (
     "CHEX $, signed as in time to expiry"
 )
 VEX_AND_CHEX = (
-    "Units and signs are FlashAlpha's own and unverified: by its size VEX is in $ per 1.00 of volatility, not per point, and "
-    "CHEX looks like a derivative in time to expiry; nothing was converted."
+    "Units and signs are FlashAlpha's own, unverified, and nothing was converted: VEX looks like $ per 1.00 of volatility, not "
+    "per point, CHEX like a derivative in time to expiry."
 )
 
 _LARGEST_DOLLARS = 1e17

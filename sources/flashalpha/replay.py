@@ -117,7 +117,8 @@ class Replay:
             notices += put_gamma_into(exposures, arrived)
         plural = "" if said == 1 else "s"
         left = self._quota.sentence(self._clock())
-        sentence = f"This replay needed {said:,} FlashAlpha call{plural} and used {tally.calls:,}; {left}."
+        when = f"{minute.astimezone(EASTERN):%Y-%m-%d %H:%M}"
+        sentence = f"The replay of {when} Eastern needed {said:,} FlashAlpha call{plural} and used {tally.calls:,}; {left}."
         notices.append(Notice("upstream_calls", sentence))
         return Snapshot(exposures, tuple(missing), _provenance(at, notices))
 

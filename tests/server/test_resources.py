@@ -203,7 +203,9 @@ async def test_a_source_that_lists_and_keeps_nothing_says_so() -> None:
 def test_the_packaged_text_is_the_one_in_docs(name: str) -> None:
     packaged = ROOT / "tools" / "reference" / f"{name}.md"
     written = DOCS / f"{name}.md"
-    assert packaged.read_text(encoding="utf-8") == written.read_text(encoding="utf-8"), f"cp {written} {packaged}"
+    # What happens on the wire is for people, not for assistants.
+    served = written.read_text(encoding="utf-8").partition("## When a provider misbehaves")[0].rstrip() + "\n"
+    assert packaged.read_text(encoding="utf-8") == served, "run `make docs`"
 
 
 @in_a_checkout

@@ -63,11 +63,31 @@ def test_a_folder_is_expanded_and_written_out_absolute(monkeypatch: pytest.Monke
     }
 
 
+def test_the_archive_is_among_the_users_data_unless_another_folder_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    usual = Settings.load()
+    assert usual.archive_dir is None
+    assert usual.archive_folder.name == "archive"
+    assert "dealer-exposure-mcp" in usual.archive_folder.parts
+    assert usual.changed() == {}
+    named = Settings.load({"archive_dir": "~/mine"})
+    assert named.archive_folder == tmp_path / "mine"
+    assert named.changed() == {"DEALER_EXPOSURE_ARCHIVE_DIR": str(tmp_path / "mine")}
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("SOURCE", "dmeo", "DEALER_EXPOSURE_SOURCE is 'dmeo'; allowed is demo, files, cboe, flashalpha. Did you mean demo?"),
-        ("SOURCE", "xyz", "DEALER_EXPOSURE_SOURCE is 'xyz'; allowed is demo, files, cboe, flashalpha."),
+        (
+            "SOURCE",
+            "dmeo",
+            "DEALER_EXPOSURE_SOURCE is 'dmeo'; allowed is demo, files, cboe, flashalpha, archive. Did you mean demo?",
+        ),
+        ("SOURCE", "xyz", "DEALER_EXPOSURE_SOURCE is 'xyz'; allowed is demo, files, cboe, flashalpha, archive."),
         (
             "SOURCE",
             "files",
@@ -125,7 +145,7 @@ def test_the_table_names_every_setting_with_its_default_and_meaning() -> None:
     table = settings_table()
     assert len(table.splitlines()) == len(Settings.model_fields) + 2
     assert "| `DEALER_EXPOSURE_FLAT_RATE` | `0.04` | a number from -0.05 to 0.5 | Interest rate a year" in table
-    assert "| `DEALER_EXPOSURE_SOURCE` |  | `demo`, `files`, `cboe`, `flashalpha` |" in table
+    assert "| `DEALER_EXPOSURE_SOURCE` |  | `demo`, `files`, `cboe`, `flashalpha`, `archive` |" in table
     assert "| `DEALER_EXPOSURE_CBOE_ACCEPT_TERMS` | `false` | `true`, `false` |" in table
     assert "| `DEALER_EXPOSURE_FLASHALPHA_API_KEY` |  | a key |" in table
     assert "| `DEALER_EXPOSURE_NETWORK_AT_ONCE` | `8` | a whole number from 1 to 32 |" in table
@@ -178,8 +198,11 @@ def test_a_key_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "live", "replay"),
     [
-        ({"source": "cboe"}, "cboe", "cboe"),
-        ({"live": "cboe"}, "cboe", "cboe"),
+        ({"source": "cboe"}, "cboe", "archive"),
+        ({"live": "cboe"}, "cboe", "archive"),
+        ({"live": "cboe", "replay": "cboe"}, "cboe", "cboe"),
+        ({"source": "archive", "live": "cboe"}, "cboe", "archive"),
+        ({"source": "archive"}, "archive", "archive"),
         ({"live": "cboe", "replay": "files", "files_dir": "x"}, "cboe", "files"),
         ({"source": "files", "files_dir": "x", "live": "cboe"}, "cboe", "files"),
         ({"source": "flashalpha", "replay": "files", "files_dir": "x"}, "flashalpha", "files"),
@@ -220,6 +243,6 @@ def test_an_address_is_https_and_carries_nothing_else(address: str, sentence: st
 
 
 def test_cboe_is_asked_less_than_0_4_seconds_apart_only_on_this_machine() -> None:
-    with pytest.raises(SettingsError, match="has to be 0.4 or more"):
+    with pytest.raises(SettingsError, match=r"has to be 0\.4 or more"):
         Settings.load({"cboe_seconds_apart": "0.1"})
     assert Settings.load({"cboe_seconds_apart": "0", "cboe_url": "http://127.0.0.1:1"}).cboe_seconds_apart == 0

@@ -13,7 +13,8 @@ from typing import Any
 
 from exposure.chain import Chain
 from exposure.snapshot import Missing, MissingReason, Snapshot
-from sources.base import ChainSnapshot, measured
+from sources.base import ChainSnapshot
+from sources.computed import measured
 from sources.files.reader import FilesReader
 
 NOON = "2024-06-05T12:00:00-04:00"

@@ -12,7 +12,8 @@ import pytest
 from exposure.chain import Chain
 from exposure.snapshot import MissingReason, Mode, Notice, Provenance, Snapshot
 from sources.background import Progress
-from sources.base import ChainSnapshot, ComputedSource, SourceStatus, measured
+from sources.base import ChainSnapshot, SourceStatus
+from sources.computed import ComputedSource, measured
 from sources.market import Market
 from tests.builders import NAN, QUOTE_TIME, a_call, a_chain, a_missing, a_put, a_quoted_pair, an_exposure
 

@@ -23,7 +23,7 @@ async def test_legs_come_from_the_single_symbol_calls_and_their_net_is_the_print
             answer = await source.exposures(["AAPL", "MSFT"], None, legs=True)
             assert source.calls_needed(["AAPL", "MSFT"], None, legs=True).calls == 0
     assert len(upstream.requests) == 5
-    assert said(answer)["upstream_calls"] == "This answer used 5 FlashAlpha calls; 2,495 of today's 2,500 are left."
+    assert said(answer)["upstream_calls"] == "The live figures used 5 FlashAlpha calls; 2,495 of today's 2,500 are left."
     for symbol, exposure in answer.exposures.items():
         gamma = exposure.gamma()
         assert gamma is not None

@@ -54,7 +54,7 @@ async def test_a_basket_is_one_call_and_its_rows_are_taken_as_printed() -> None:
     assert units is not None
     assert "unverified" in units
     assert len(units) < 200
-    assert said(answer)["upstream_calls"] == "This answer used 1 FlashAlpha call; 2,499 of today's 2,500 are left."
+    assert said(answer)["upstream_calls"] == "The live figures used 1 FlashAlpha call; 2,499 of today's 2,500 are left."
     assert "per 1.00 of volatility" in said(answer)["vendor_units_unverified"]
     assert set(said(answer)) == {"upstream_calls", "vendor_units_unverified"}
 
@@ -119,7 +119,7 @@ async def test_fifty_symbols_cost_one_call_and_fifty_one_cost_two() -> None:
     assert len(answer.exposures) == 51
     assert upstream.paths() == [BASKET, BASKET]
     assert sorted(len(request.query["symbols"].split(",")) for request in upstream.requests) == [1, 50]
-    assert said(answer)["upstream_calls"].startswith("This answer used 2 FlashAlpha calls;")
+    assert said(answer)["upstream_calls"].startswith("The live figures used 2 FlashAlpha calls;")
 
 
 async def test_eleven_sectors_with_their_funds_cost_at_most_three_calls() -> None:
@@ -130,7 +130,7 @@ async def test_eleven_sectors_with_their_funds_cost_at_most_three_calls() -> Non
         async with a_source(upstream) as source:
             answer = await source.exposures(distinct, None)
     assert (len(answer.exposures), len(upstream.requests)) == (len(distinct), calls)
-    assert said(answer)["upstream_calls"] == f"This answer used {calls} FlashAlpha calls; the plan has no daily limit."
+    assert said(answer)["upstream_calls"] == f"The live figures used {calls} FlashAlpha calls; the plan has no daily limit."
     assert "XLK" in said(answer)["entitlement_unverified"] or "more" in said(answer)["entitlement_unverified"]
 
 
@@ -149,7 +149,7 @@ async def test_a_part_asked_again_within_the_cache_lifetime_costs_nothing() -> N
             answer = await source.exposures(["NVDA", "AAPL"], None)
             more = await source.exposures(["NVDA", "AMD"], None)
     assert list(answer.exposures) == ["NVDA", "AAPL"]
-    assert said(answer)["upstream_calls"].startswith("This answer used 0 FlashAlpha calls;")
+    assert said(answer)["upstream_calls"].startswith("The live figures used 0 FlashAlpha calls;")
     assert set(more.exposures) == {"NVDA", "AMD"}
     assert [request.query["symbols"] for request in upstream.requests] == ["AAPL,MSFT,NVDA", "AMD"]
 

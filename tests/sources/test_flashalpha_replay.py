@@ -53,9 +53,9 @@ async def test_a_fan_out_of_ten_says_ten_and_uses_ten_and_a_repeat_uses_none() -
             assert source.calls_needed([*TEN_NAMES, "LLY"], AT).calls == 1
             assert source.calls_needed(TEN_NAMES, wall("2024-06-05T10:01:00")).calls == 10
     assert len(upstream.requests) == 10
-    left = "2,490 of today's 2,500 are left."
-    assert said(answer)["upstream_calls"] == f"This replay needed 10 FlashAlpha calls and used 10; {left}"
-    assert said(again)["upstream_calls"] == f"This replay needed 0 FlashAlpha calls and used 0; {left}"
+    replay, left = "The replay of 2024-06-05 10:00 Eastern", "2,490 of today's 2,500 are left."
+    assert said(answer)["upstream_calls"] == f"{replay} needed 10 FlashAlpha calls and used 10; {left}"
+    assert said(again)["upstream_calls"] == f"{replay} needed 0 FlashAlpha calls and used 0; {left}"
     assert again.exposures == answer.exposures
     assert {symbol: one.measured for symbol, one in answer.exposures.items()} == {
         symbol: PublishedNets(nets_of(symbol)) for symbol in TEN_NAMES
@@ -183,7 +183,9 @@ async def test_legs_of_a_replay_cost_two_calls_more_and_know_the_day() -> None:
     gamma = answer.exposures["SPY"].gamma()
     assert gamma is not None
     assert gamma.total.call - gamma.total.put == pytest.approx(nets_of("SPY").gex)
-    assert said(answer)["upstream_calls"].startswith("This replay needed 3 FlashAlpha calls and used 3;")
+    assert said(answer)["upstream_calls"].startswith(
+        "The replay of 2024-06-05 10:00 Eastern needed 3 FlashAlpha calls and used 3;"
+    )
 
 
 async def test_names_that_are_not_covered_cost_no_calls_for_legs() -> None:
@@ -192,7 +194,9 @@ async def test_names_that_are_not_covered_cost_no_calls_for_legs() -> None:
             answer = await source.exposures(["AAPL", "MSFT"], AT, legs=True)
             assert source.calls_needed(["AAPL", "MSFT"], AT, legs=True).calls == 0
     assert len(upstream.requests) == len(answer.missing) == 2
-    assert said(answer)["upstream_calls"].startswith("This replay needed 6 FlashAlpha calls and used 2;")
+    assert said(answer)["upstream_calls"].startswith(
+        "The replay of 2024-06-05 10:00 Eastern needed 6 FlashAlpha calls and used 2;"
+    )
     assert "legs_unavailable" not in said(answer)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sources.base import ComputedSource
+from sources.computed import ComputedSource
 from sources.demo.planted import CRASH_DAY, MELT_UP, OPEX_ROLL_OFF, SQUEEZE, SectorFlips
 from sources.demo.reader import DemoReader
 from tests.tools.desk import a_desk

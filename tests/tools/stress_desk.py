@@ -11,7 +11,8 @@ import numpy as np
 
 from exposure.chain import Chain
 from exposure.snapshot import Missing, MissingReason, Mode, Notice, Provenance
-from sources.base import ChainSnapshot, ComputedSource, DailyCloses, Source, SourceStatus
+from sources.base import ChainSnapshot, DailyCloses, Source, SourceStatus
+from sources.computed import ComputedSource
 from sources.demo.reader import DemoReader
 from tests.builders import Contract, a_call, a_chain, a_put
 from tests.tools.desk import NOW, Era, Reply, a_desk

@@ -9,7 +9,8 @@ from typing import Any
 
 from exposure.chain import Chain
 from exposure.snapshot import Missing, MissingReason, Mode, Notice, Provenance
-from sources.base import ChainSnapshot, ComputedSource, SourceStatus
+from sources.base import ChainSnapshot, SourceStatus
+from sources.computed import ComputedSource
 from sources.demo.reader import DemoReader
 from tests.builders import EXPIRY, NAN, Contract, a_call, a_chain, a_put
 from tests.tools.desk import NOW, Era, Reply, a_desk

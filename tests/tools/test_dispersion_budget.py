@@ -12,7 +12,7 @@ import pytest
 
 from exposure.snapshot import Notice
 from server.strict import strict_tool
-from sources.base import ComputedSource
+from sources.computed import ComputedSource
 from sources.demo.reader import DemoReader
 from tests.builders import an_exposure
 from tests.tools.desk import HandMadeSource, Reply, a_desk

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sources.base import ComputedSource
+from sources.computed import ComputedSource
 from sources.demo.reader import DemoReader
 from tests.tools.desk import Era
 from tests.tools.test_dispersion import answer_of, codes, warned

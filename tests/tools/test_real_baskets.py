@@ -17,7 +17,8 @@ import pytest
 
 from exposure.snapshot import Snapshot
 from sources.background import Progress
-from sources.base import ComputedSource, SourceStatus, measured
+from sources.base import SourceStatus
+from sources.computed import ComputedSource, measured
 from sources.files.reader import FilesReader
 from tests import real_data
 from tests.tools.desk import Era, Reply, a_desk

@@ -16,8 +16,8 @@ import pytest
 from exposure.dealer import SymbolExposure
 from exposure.snapshot import Missing, MissingReason, Mode, Provenance, Snapshot
 from sources.background import Progress, arrivals
-from sources.base import ComputedSource
 from sources.baskets import BasketCatalogue, built_in_baskets, sector_baskets
+from sources.computed import ComputedSource
 from sources.demo.reader import DemoReader
 from sources.market import Market
 from sources.universe import Sector
@@ -298,3 +298,11 @@ async def test_a_fund_that_did_not_arrive_is_named_with_its_reason() -> None:
         answer = await desk.answer("scan_sectors", baskets="banks")
     assert row(answer.structured, "banks")["fund"] == {"XLF": None}
     assert any("XLF unknown_symbol" in one["message"] for one in answer.structured["warnings"])
+
+
+@pytest.mark.parametrize("at", ["1990-01-02", "2010-01-04T09:00"])
+async def test_a_previous_close_before_the_calendar_is_refused_with_its_range(at: str) -> None:
+    async with a_desk() as desk:
+        refusal = await desk.refusal("scan_sectors", baskets="semis", at=at, since="previous_close")
+    assert "the trading calendar covers 2010-01-01 to" in refusal
+    assert "leave it out" in refusal

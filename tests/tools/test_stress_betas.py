@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sources.base import ComputedSource
+from sources.computed import ComputedSource
 from tests.tools.desk import Era
 from tests.tools.stress_desk import (
     ChainsReader,

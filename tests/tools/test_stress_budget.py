@@ -10,7 +10,7 @@ import pytest
 
 from exposure.snapshot import Notice
 from server.strict import strict_tool
-from sources.base import ComputedSource
+from sources.computed import ComputedSource
 from sources.universe import all_symbols
 from tests.builders import a_call, a_chain, a_put, a_vendor_row
 from tests.tools.desk import Reply, a_source

@@ -15,7 +15,7 @@ import pytest
 
 from exposure.chain import Chain
 from exposure.greeks import greeks
-from sources.base import ComputedSource
+from sources.computed import ComputedSource
 from sources.files.reader import FilesReader
 from tests import real_data
 from tests.tools.desk import Era, Reply

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sources.base import ComputedSource
+from sources.computed import ComputedSource
 from sources.market import Market
 from tests.builders import a_call, a_chain, a_put
 from tests.tools.desk import Era, a_desk

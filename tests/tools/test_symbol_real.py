@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sources.base import ComputedSource
+from sources.computed import ComputedSource
 from sources.files.reader import FilesReader
 from tests import real_data
 from tests.tools.desk import Era, Reply, a_desk

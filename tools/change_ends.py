@@ -1,0 +1,136 @@
+"""The two instants of a change: what was known at each, with the chains where there are any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+
+from exposure.basket import Basket, BasketExposure, EmptyBasketError, absent, aggregate
+from exposure.dealer import SignConvention
+from exposure.snapshot import MissingReason, Snapshot
+from sources.background import Progress
+from sources.computed import measured
+from sources.market import CallBudgetError
+from tools.answer import nothing_arrived
+from tools.figures import eastern_clock
+from tools.state import AppState
+
+if TYPE_CHECKING:
+    # numpy is imported by the functions that need it: this module is imported at start-up.
+    from exposure.chain import Chain
+
+# Reasons for which a chain can be missing of a name whose exposure was recorded.
+_WITHOUT_CHAIN = (MissingReason.NO_DATA_AT, MissingReason.STALE)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One instant; a name in the snapshot may be without a chain."""
+
+    snapshot: Snapshot
+    chains: Mapping[str, Chain]
+    publishes_chains: bool
+
+
+async def read_end(
+    ctx: Context[AppState],
+    symbols: Sequence[str],
+    instant: datetime | None,
+    *,
+    half: int,
+    legs: bool,
+    allow_calls: int | None,
+    besides: int = 0,
+) -> End:
+    """What is known at an instant, or now; nets alone where the source has no chains.
+
+    `half` is 0 for the end that is read first and 1 for the other; `besides` are upstream calls the other is to cost. Raises
+    ToolError when it would cost more calls than it may.
+    """
+    market, progress = ctx.request_context.lifespan_context.market, _half(ctx, half)
+    chains = await market.chains(symbols, instant, progress)
+    snapshot = None
+    if chains is not None:
+        snapshot = await anyio.to_thread.run_sync(partial(measured, chains), abandon_on_cancel=True)
+    lacking = symbols if snapshot is None else [one.symbol for one in snapshot.missing if one.reason in _WITHOUT_CHAIN]
+    if lacking:
+        try:
+            others = await market.snapshot(lacking, instant, progress, legs=legs, allow_calls=allow_calls, besides=besides)
+        except CallBudgetError as refusal:
+            raise ToolError(str(refusal)) from None
+        snapshot = others if snapshot is None else _completed(snapshot, others)
+    assert snapshot is not None
+    if chains is None:
+        return End(snapshot, {}, publishes_chains=False)
+    known = {symbol: chain for symbol, chain in chains.chains.items() if symbol in snapshot.exposures}
+    return End(snapshot, known, publishes_chains=True)
+
+
+def aggregated(
+    asked: Basket, end: End, convention: SignConvention, which: datetime | None, *, ambiguous_below: float
+) -> BasketExposure:
+    """The basket at one end. Raises ToolError with a sentence where nothing of it arrived."""
+    try:
+        return aggregate(asked, end.snapshot, convention, ambiguous_below=ambiguous_below)
+    except EmptyBasketError as problem:
+        when = f"at {eastern_clock(which)}" if which else "now"
+        why = str(problem) if end.snapshot.exposures else f"No name of the basket could be answered {when}."
+        raise nothing_arrived(absent(asked.weights, end.snapshot), why) from None
+
+
+def refuse_incomparable(before: Snapshot, after: Snapshot) -> None:
+    """Raises ToolError where the ends are in other units, one is synthetic, or every quote is the same at both."""
+    was, is_now = before.provenance, after.provenance
+    if was.units != is_now.units:
+        raise ToolError(
+            f"This would compare numbers of the source {is_now.source} with those of {was.source}, which are in other units. "
+            "Give at, so that both ends are in the past, or choose one source for now and for the past."
+        )
+    if was.synthetic != is_now.synthetic:
+        raise ToolError(
+            f"This would compare the source {is_now.source} with {was.source}, and only one of the two is real market data. "
+            "Choose one source for now and for the past."
+        )
+    both = same_quotes(before, after)
+    if both and len(both) == len(before.exposures) == len(after.exposures):
+        raise ToolError(
+            f"Both ends have the same quotes, those of {eastern_clock(after.as_of)}: nothing newer is known at the later one. "
+            "Give an earlier since."
+            if after.as_of
+            else "Both ends have the same quotes."
+        )
+
+
+def same_quotes(before: Snapshot, after: Snapshot) -> list[str]:
+    """Names whose quotes are no newer at the later end; their change says nothing about the time between."""
+    return [
+        symbol
+        for symbol, exposure in after.exposures.items()
+        if symbol in before.exposures and before.exposures[symbol].quote_time >= exposure.quote_time
+    ]
+
+
+def _completed(snapshot: Snapshot, others: Snapshot) -> Snapshot:
+    """With the exposures of names without a chain, where they are of the same kind."""
+    if others.provenance.units != snapshot.provenance.units:
+        return snapshot
+    missing = tuple(one for one in snapshot.missing if one.symbol not in others.exposures)
+    notices = tuple(dict.fromkeys((*snapshot.provenance.notices, *others.provenance.notices)))
+    provenance = replace(snapshot.provenance, notices=notices)
+    return Snapshot({**snapshot.exposures, **others.exposures}, missing, provenance)
+
+
+def _half(ctx: Context[AppState], half: int) -> Progress:
+    """Progress of one end as half of the whole: it may only go up."""
+
+    async def report(done: int, total: int) -> None:
+        await ctx.report_progress(half + (done / total if total else 0.0), 2)
+
+    return report

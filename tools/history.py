@@ -1,0 +1,112 @@
+"""basket_history: the same basket through a window, and how unusual its latest reading is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, TypeVar
+
+import anyio.to_thread
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import CallToolResult
+
+from exposure.basket import EmptyBasketError, absent, aggregate
+from tools.answer import nothing_arrived, tool_result
+from tools.arguments import (
+    BasketArgument,
+    ConventionArgument,
+    SymbolsArgument,
+    WeightsArgument,
+    chosen_convention,
+    requested_basket,
+)
+from tools.asking import asked_market
+from tools.definition import ToolDefinition
+from tools.figures import eastern_clock
+from tools.history_answer import HistoryFindings, HistoryQuestion, fitting_answer, structured
+from tools.history_arguments import (
+    HistoryDetailArgument,
+    PageArgument,
+    StepArgument,
+    WindowArgument,
+    WindowEndArgument,
+    expected_instants,
+    requested_step,
+    requested_window,
+)
+from tools.history_model import HistoryAnswer
+from tools.history_readings import COLUMNS, History, history_of
+from tools.history_text import history_text
+from tools.state import AppState
+
+_Found = TypeVar("_Found")
+_NO_SERIES = (
+    "The source that answers past instants keeps no series, or could read none of it in time. A shorter window, a longer step or "
+    "fewer names take less time; data_status says what can be asked."
+)
+
+
+async def basket_history(
+    ctx: Context[AppState],
+    symbols: SymbolsArgument = None,
+    weights: WeightsArgument = None,
+    basket: BasketArgument = None,
+    window: WindowArgument = "1y",
+    at: WindowEndArgument = None,
+    step: StepArgument = "auto",
+    convention: ConventionArgument = None,
+    detail: HistoryDetailArgument = "default",
+    page: PageArgument = 1,
+) -> Annotated[CallToolResult, HistoryAnswer]:
+    state = ctx.request_context.lifespan_context
+    asked = requested_basket(symbols, weights, basket, state.baskets)
+    span = requested_window(window, at, state.clock())
+    chosen = await _in_a_thread(partial(requested_step, step, span, len(asked.weights)))
+    instants, off_step = await _in_a_thread(partial(expected_instants, span, chosen))
+    signed = chosen_convention(convention, state.convention)
+    block = await state.market.series(tuple(asked.weights), instants, COLUMNS, ctx.report_progress)
+    if block is None:
+        raise ToolError(_NO_SERIES)
+    history = await _in_a_thread(partial(history_of, block, asked, signed, instants, off_step=off_step))
+    values = history.summary.values
+    # What stands behind the last reading: reasons of missing names, quote times, open interest.
+    resolved = values.last.at if values else span.end
+    snapshot = await asked_market(ctx, tuple(asked.weights), resolved)
+    if values is None:
+        raise nothing_arrived(absent(asked.weights, snapshot), _no_reading(history))
+    snapshot = replace(snapshot, provenance=replace(snapshot.provenance, at=span.end))
+    try:
+        result = aggregate(asked, snapshot, signed, ambiguous_below=state.ambiguous_below)
+    except EmptyBasketError as problem:
+        why = str(problem) if snapshot.exposures else f"The basket of {eastern_clock(resolved)} could not be read again."
+        raise nothing_arrived(absent(asked.weights, snapshot), why) from None
+    question = HistoryQuestion(asked, span, chosen, page, detail == "full")
+    findings = HistoryFindings(question, history, values, snapshot, result)
+    answer = await _in_a_thread(partial(fitting_answer, findings))
+    return tool_result(history_text(answer), structured(answer))
+
+
+TOOL = ToolDefinition(
+    name="basket_history",
+    title="A basket through a window",
+    description=(
+        "Net dealer gamma (GEX) of a basket with fixed weights at every step of a past window: how unusual the latest reading is "
+        "(percentile among earlier ones, also where names were missing), extremes, quantiles, time short gamma, flips, longest "
+        "runs, gaps, a sparkline; detail=full adds the series. explain_change says why it moved between two instants. Reports, "
+        "does not advise."
+    ),
+    function=basket_history,
+)
+
+
+async def _in_a_thread(compute: Callable[[], _Found]) -> _Found:
+    return await anyio.to_thread.run_sync(compute, abandon_on_cancel=True)
+
+
+def _no_reading(history: History) -> str:
+    if not history.summary.expected:
+        return f"None of {history.asked} instants could be read in time; ask for a longer step, a shorter window or fewer names."
+    gaps = ", ".join(dict.fromkeys(gap.reason.value for gap in history.summary.gaps)) or "no instant"
+    return f"The window has no reading at any of its {history.summary.expected} instants ({gaps})."
