@@ -14,7 +14,7 @@ from tools.state import AppState
 
 DOCUMENTS = ("methodology", "glossary", "sources")
 """The texts that are files."""
-LONGEST = 8_000
+LONGEST = 10_000
 """Characters a text may have."""
 
 Topic = Literal["methodology", "glossary", "baskets", "sources"]
