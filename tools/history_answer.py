@@ -221,10 +221,7 @@ def _gaps(history: History, room: _Room) -> GapsPart:
     return GapsPart(
         found=len(gaps),
         instants=sum(gap.instants for gap in gaps),
-        longest=[
-            GapRow(reason=gap.reason.value, start=gap.start, stop=gap.stop, instants=gap.instants)
-            for gap in longest
-        ],
+        longest=[GapRow(reason=gap.reason.value, start=gap.start, stop=gap.stop, instants=gap.instants) for gap in longest],
     )
 
 

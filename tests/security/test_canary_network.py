@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,3 +100,22 @@ def assert_silent(written: str) -> None:
     assert written
     assert "canary" not in written.lower()
     assert KEY.lower() not in written.lower()
+
+
+def test_no_file_of_the_archive_holds_a_key(tmp_path: Path) -> None:
+    with Loopback(fallback=Upstream()) as host:
+        recorded = run_command(
+            *("record", "--once", "--symbols", "SPY,NVDA", "--archive-dir", str(tmp_path)), environment=environment(host.url)
+        )
+    assert recorded.returncode == 0, recorded.stderr
+    assert_silent(recorded.stdout + recorded.stderr)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files
+    for path in files:
+        content = path.read_bytes()
+        assert KEY.encode() not in content
+        assert b"canary" not in content.lower()
+        if path.suffix == ".db":
+            with sqlite3.connect(path) as database:
+                # Values may be packed inside; what SQLite itself holds as text is compared as it is.
+                assert_silent("\n".join(database.iterdump()))
