@@ -25,7 +25,7 @@ import numpy as np
 
 from exposure.dealer import SignPair
 from exposure.greeks import INVERSE_SQRT_2PI, Bools, Floats, bell, normal_cdf
-from exposure.holdings import Holdings
+from exposure.holdings import Holdings, outlive
 from exposure.profile import blocks, weighted_sum
 
 LINEAR_TOLERANCE = 0.20
@@ -100,7 +100,7 @@ def revalue(
     `signs` is the pair of GEX, `volatility_points` is added to every volatility (1 point = 0.01; see `moved_volatility` for the
     floor), `days_forward` >= 0 calendar days pass. A contract whose time is up by then is left out altogether.
     """
-    alive = (holdings.terms.years - days_forward / 365.0 > 0.0)[holdings.term]
+    alive = outlive(holdings.terms.years, days_forward)[holdings.term]
     expired = None if alive.all() else _expired(holdings.keeping(~alive), signs)
     now = holdings if expired is None else holdings.keeping(alive)
     later = now.shifted(volatility_points, days_forward)

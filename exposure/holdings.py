@@ -155,6 +155,11 @@ class Holdings:
         return replace(self, terms=later, iv=moved, volatility_points=self.volatility_points + volatility_points)
 
 
+def outlive(years: Floats, days: float) -> Bools:
+    """Which expiries are still to come when `days` have passed; shape of `years`."""
+    return np.asarray(years - days / 365.0 > 0.0)
+
+
 def moved_volatility(iv: Floats, points: float) -> Floats:
     """Volatility moved by `points` (1 point = 0.01), not below `LOWEST_MOVED_IV` unless it was."""
     if points == 0.0:

@@ -69,14 +69,15 @@ def current_percentile(
 
 def _meaning(result: CurrentPercentile, complete: Bools, minimum: int) -> str:
     if result.percentile is None:
-        return f"There are {result.earlier} earlier readings in the window; a percentile needs {minimum}."
-    compared = f"The latest value is above {result.percentile:.0f}% of the {result.earlier} earlier readings (ties count half)"
+        there = f"is {result.earlier} earlier reading" if result.earlier == 1 else f"are {result.earlier} earlier readings"
+        return f"There {there} in the window; a percentile needs {minimum}."
+    compared = f"The latest value is above {result.percentile:.1f}% of the {result.earlier} earlier readings (ties count half)"
     if complete.all():
         return f"{compared}, and no weight was missing at any of them."
     lacking = f"{np.count_nonzero(~complete[:-1])} of them lacked a name" + ("" if complete[-1] else ", as does the latest")
     if result.like_for_like is None:
         alike = f"only {result.comparable} held every name present now, fewer than the {minimum} a like-for-like percentile needs"
     else:
-        alike = f"on the names present now it is above {result.like_for_like:.0f}% of the {result.comparable} that held them all"
-    limits = f"what was missing leaves the whole basket anywhere from {result.lowest:.0f}% to {result.highest:.0f}%"
+        alike = f"on the names present now it is above {result.like_for_like:.1f}% of the {result.comparable} that held them all"
+    limits = f"what was missing leaves the whole basket from {result.lowest:.1f}% to {result.highest:.1f}%"
     return f"{compared}, but {lacking}: {alike}, and {limits}."

@@ -21,7 +21,7 @@ from exposure.chain import Chain
 from exposure.dealer import Greek, SignConvention, sign_pair
 from exposure.greeks import Bools, Floats
 from exposure.hedge_flow import ExpiredBefore, HedgeFlow, revalue, summed
-from exposure.holdings import SmileRule, holdings_of
+from exposure.holdings import SmileRule, holdings_of, outlive
 from exposure.zero_gamma import ZeroGamma
 
 DEFAULT_SHOCKS = tuple(step / 200.0 for step in range(-30, 31))
@@ -83,6 +83,10 @@ class NameCurve:
     """In dollars of its own spot, over the spots that the shocks span; `none_in_range` where the beta is 0."""
     expired: ExpiredBefore | None
     """What drops out within the days forward; None where nothing does."""
+    contracts: int
+    """Contracts with open interest that were repriced: those that outlive the days forward."""
+    open_interest: float
+    """That of these contracts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,7 @@ def _member(chain: Chain, convention: SignConvention, scenario: Scenario, weight
         days_forward=scenario.days_forward,
     )
     profiled = Profiled.over(revalued.later, signs, beta, shocks)
+    repriced = chain.open_interest[outlive(chain.curve.years, scenario.days_forward)[chain.term]]
     curve = NameCurve(
         symbol=chain.symbol,
         weight=weight,
@@ -176,6 +181,8 @@ def _member(chain: Chain, convention: SignConvention, scenario: Scenario, weight
         flow=revalued.flow,
         zero_gamma=profiled.own_flip(),
         expired=revalued.expired,
+        contracts=int(np.count_nonzero(repriced > 0)),
+        open_interest=float(repriced.sum()),
     )
     return _Member(curve, profiled)
 

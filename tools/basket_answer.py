@@ -252,7 +252,7 @@ def overlap_notices(result: BasketExposure) -> list[Notice]:
         notices.append(Notice("double_counting", f"{fund} may hold or track {some_of(held)}: what it holds counts twice."))
     if len(doubled) > _FUNDS_IN_WARNINGS:
         funds = some_of([fund for fund, _ in doubled[_FUNDS_IN_WARNINGS:]])
-        notices.append(Notice("double_counting", f"So do {funds}, which hold or track others of the basket."))
+        notices.append(Notice("double_counting", f"The same goes for {funds} and other names of the basket."))
     return notices
 
 
@@ -295,7 +295,8 @@ def chain_notices(result: BasketExposure) -> list[Notice]:
         and one.exposure.coverage.parity_share < 0.5
     ]
     if flat:
-        sentence = f"Without two-sided quotes, a flat rate and no dividend are used for {some_of(flat)}."
+        names = some_of(flat)
+        sentence = f"Most open interest has no two-sided quotes, so its forward is spot at the rate without dividend: {names}."
         notices.append(Notice("flat_forward", sentence))
     return notices
 

@@ -43,6 +43,7 @@ _DEFAULT_ANSWER_CHARACTERS = 4_750
 _ALL_BUT_ENDS = (-10.0, -5.0, -3.0, -1.0, 0.0, 1.0, 3.0, 5.0, 10.0)
 _SIX = (-10.0, -5.0, -3.0, 0.0, 3.0, 5.0, 10.0)
 _THREE = (-3.0, 0.0, 3.0)
+_TWO = (-3.0, 3.0)
 _FOUR = (-10.0, -3.0, 0.0, 3.0, 10.0)
 
 
@@ -68,6 +69,7 @@ _ROOMS = (
     _Room(1, 1, 0, _FOUR),
     _Room(0, 1, 0, _FOUR),
     _Room(0, 1, 0, _THREE),
+    _Room(0, 1, 0, _TWO),
 )
 
 
@@ -197,8 +199,9 @@ def _repriced(found: Stress, result: BasketExposure) -> RepricedPart:
     seen = math.fsum(one.open_interest_seen for one in known)
     expired = expired_in(found)
     return RepricedPart(
-        contracts=sum(one.used for one in known) if known else None,
-        open_interest_used=math.fsum(one.open_interest_used for one in known) / seen if seen else None,
+        unmoved_net_gex=float(found.mean.net_gex[found.scenario.shocks.index(0.0)]),
+        contracts=sum(one.contracts for one in found.names),
+        open_interest_used=math.fsum(one.open_interest for one in found.names) / seen if seen else None,
         expired_net_gex_sum=expired.net_gex if expired else None,
         expired_hedge_sum=expired.hedge if expired else None,
     )

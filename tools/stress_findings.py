@@ -86,7 +86,7 @@ def notices(findings: Findings) -> list[Notice]:
     """Everything to be careful about, what limits the answer most first."""
     result = findings.result
     return [
-        *partial_notices(result),
+        *_partial(findings),
         *_nets_only(findings),
         *findings.betas.notices,
         *findings.read,
@@ -97,6 +97,16 @@ def notices(findings: Findings) -> list[Notice]:
         *_merged(findings.question.asked),
         *overlap_notices(result),
         *weak_sign_notices(result),
+    ]
+
+
+def _partial(findings: Findings) -> list[Notice]:
+    """As in a basket, but the bounds are today's: nothing observed bounds what a missing name would add in a shock."""
+    said = partial_notices(findings.result)
+    if findings.stress is None:
+        return said
+    return [
+        Notice(one.code, f"{one.message.removesuffix('.')} today; what they would add in a shock is not known.") for one in said
     ]
 
 

@@ -72,9 +72,10 @@ class FlipPart(Part):
 
 
 class RepricedPart(Part):
-    """What was repriced; contracts that expire within the days forward are in no curve and no flow."""
+    """What was repriced; contracts that expire within the days forward are in no curve and no flow, and not counted here."""
 
-    contracts: int | None
+    unmoved_net_gex: Dollars = Field(description="Mean net GEX once volatilities have moved and days have passed, without a move")
+    contracts: int
     open_interest_used: Share | None
     expired_net_gex_sum: Dollars | None
     expired_hedge_sum: Dollars | None

@@ -48,7 +48,10 @@ def flip_phrase(answer: StressAnswer) -> str:
     flip, scenario = answer.flip, answer.scenario
     if flip is None:
         return f"nothing could be repriced ({answer.repriced_null.value if answer.repriced_null else 'null'})"
-    then = "in the scenario " if scenario.volatility_points or scenario.days_forward else ""
+    then = ""
+    if answer.repriced and (scenario.volatility_points or scenario.days_forward):
+        # Volatility and time may turn the sign by themselves; a flip told beside today's net would then read the wrong way round.
+        then = f"in the scenario it is {money(answer.repriced.unmoved_net_gex)} before any move; "
     if flip.shock_pct is None:
         return f"{then}no sign change between {_shock(scenario.low_pct)} and {_shock(scenario.high_pct)}"
     unstable = "" if flip.status == "found" else f" ({flip.status})"
@@ -151,7 +154,7 @@ def _coverage_text(answer: StressAnswer) -> str:
         else f"; expired by then: net GEX sum {money(repriced.expired_net_gex_sum)}, hedge {money(repriced.expired_hedge_sum)}"
     )
     return (
-        f"Repriced: {names}; {'null' if repriced.contracts is None else repriced.contracts} contracts, "
+        f"Repriced: {names}; {repriced.contracts} contracts, "
         f"{percent(repriced.open_interest_used)} of their open interest{expired}."
     )
 

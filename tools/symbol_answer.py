@@ -44,9 +44,6 @@ _NEAREST_EXPIRIES = 3
 # In the order in which they are given up last; the nearest expiry is that of 0 days.
 _TENORS = (0.0, 30.0, 90.0, 7.0, 365.0, 182.0)
 _READING = "The whole market's dealer exposure under an assumed sign: a reading, not your own gamma."
-_NETS_ONLY = (
-    "The source publishes nets and no chain: levels, expiries, forwards and what other conventions would need are null here."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +263,7 @@ def _own_warnings(draft: SymbolAnswer, question: Question) -> list[WarningLine]:
     """What has to be said about one name beyond what is said about it in a basket."""
     notices = []
     if draft.levels_null is not None:
-        notices.append(Notice("nets_only", _NETS_ONLY))
+        notices.append(Notice("nets_only", _nets_only(draft)))
     if draft.regime_by_flip is not None and draft.regime_by_flip is not draft.regime and draft.gamma_flip is not None:
         sentence = (
             f"Net GEX {money(draft.nets.net_gex)} is {draft.regime.value}, yet spot {price_text(draft.underlying_price)} "
@@ -286,6 +283,14 @@ def _own_warnings(draft: SymbolAnswer, question: Question) -> list[WarningLine]:
     if not question.full and question.strikes is not None:
         notices.append(Notice("no_strike_table", "strikes narrows the strike table, which is part of detail=full only."))
     return warning_list(notices)
+
+
+def _nets_only(draft: SymbolAnswer) -> str:
+    """What is null; a vendor may publish the legs of gamma, and then other conventions of GEX are known."""
+    others = (
+        "the legs of DEX, VEX and CHEX, on which other conventions depend," if draft.legs else "what other conventions would need"
+    )
+    return f"The source publishes no chain: levels, expiries, forwards, coverage and {others} are null here."
 
 
 def _headline(draft: SymbolAnswer) -> str:

@@ -7,12 +7,12 @@ Legs that do not add up to the headline above them are not used: nets without le
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from urllib.parse import quote
 
-from exposure.dealer import GammaLegs, Legs
+from exposure.dealer import GammaLegs, Legs, PublishedNets, SymbolExposure
 from exposure.sessions import EASTERN
 from exposure.snapshot import Notice
 from sources.background import Background, SharedWork
@@ -28,6 +28,7 @@ CALLS_A_SYMBOL = 2
 _ROUNDING = 1e-6
 _QUOTES_MOVED = 1.1
 """The two calls are moments apart, so today's part may pass the whole by that much before it is a contradiction."""
+_NETS_APART = 0.05
 _KEPT = 2048
 
 
@@ -141,6 +142,24 @@ def legs_notices(answers: Mapping[str, GammaAnswer], late: Iterable[str]) -> lis
         Notice("legs_unavailable", f"Only nets, without the call and put legs of gamma, for {names(symbols)}: {problem}")
         for problem, symbols in by_problem.items()
     ]
+
+
+def differs(exposure: SymbolExposure, answer: GammaAnswer) -> bool:
+    """Whether the net printed without strikes is further from the one with them than quotes move between two calls."""
+    if answer.gamma is None or not isinstance(exposure.measured, PublishedNets):
+        return False
+    return abs(exposure.measured.nets.gex - answer.net) > _NETS_APART * answer.gamma.total.gross
+
+
+def difference_notices(symbols: Sequence[str]) -> list[Notice]:
+    """The answer mixes what two endpoints print, so it has to say where they do not tell the same story."""
+    if not symbols:
+        return []
+    sentence = (
+        f"FlashAlpha prints two net GEX of {names(symbols)}, more than {_NETS_APART:.0%} of gross apart: the one that its "
+        "strikes add up to is used, beside DEX, VEX and CHEX of the other answer."
+    )
+    return [Notice("vendor_nets_differ", sentence)]
 
 
 def eastern_wall_clock(minute: datetime) -> str:

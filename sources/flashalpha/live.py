@@ -21,7 +21,7 @@ from sources.background import Background, Progress, SharedWork, arrivals
 from sources.flashalpha import wire
 from sources.flashalpha.aggregate import aggregate_notice
 from sources.flashalpha.door import Door, Tally
-from sources.flashalpha.legs import Asked, GammaAnswer, GammaReader, legs_notices
+from sources.flashalpha.legs import Asked, GammaAnswer, GammaReader, difference_notices, differs, legs_notices
 from sources.flashalpha.listing import names
 from sources.flashalpha.published import UNITS, VEX_AND_CHEX, exposure_of, with_gamma
 from sources.flashalpha.quota import Quota
@@ -252,6 +252,7 @@ def put_gamma_into(exposures: dict[str, SymbolExposure], arrived: Mapping[Hashab
     """Give each exposure its legs, where they came; a notice names those that keep their nets only."""
     answers: dict[str, GammaAnswer] = {}
     late: list[str] = []
+    differing: list[str] = []
     for symbol, exposure in exposures.items():
         answer = arrived.get(symbol)
         if not isinstance(answer, GammaAnswer):
@@ -259,8 +260,10 @@ def put_gamma_into(exposures: dict[str, SymbolExposure], arrived: Mapping[Hashab
             continue
         answers[symbol] = answer
         if answer.gamma is not None and answer.as_of is not None:
+            if differs(exposure, answer):
+                differing.append(symbol)
             exposures[symbol] = with_gamma(exposure, answer.gamma, answer.net, answer.as_of)
-    return legs_notices(answers, late)
+    return [*legs_notices(answers, late), *difference_notices(differing)]
 
 
 def _entitlement(exposures: Mapping[str, SymbolExposure]) -> list[Notice]:

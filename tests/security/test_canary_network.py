@@ -9,8 +9,9 @@ from pathlib import Path
 
 import anyio
 import pytest
+from mcp import Client
 
-from server.app import build_market
+from server.app import build_market, build_server
 from server.settings import Settings
 from tests.sources.flashalpha_upstream import KEY, Upstream, sent
 from tests.sources.loopback import BadJson, Behaviour, HalfBody, Hang, Loopback, Redirect, Request, Reset, Serving, Status
@@ -119,3 +120,31 @@ def test_no_file_of_the_archive_holds_a_key(tmp_path: Path) -> None:
             with sqlite3.connect(path) as database:
                 # Values may be packed inside; what SQLite itself holds as text is compared as it is.
                 assert_silent("\n".join(database.iterdump()))
+
+
+def test_no_span_holds_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("opentelemetry.sdk", reason="the SDK that records spans is installed for development only")
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    trace.set_tracer_provider(provider)
+    with Loopback(fallback=MISBEHAVIOUR["one that echoes the key as data"]) as host:
+        for name, value in environment(host.url).items():
+            monkeypatch.setenv(name, value)
+
+        async def ask() -> None:
+            async with Client(build_server(Settings.load())) as client:
+                for tool in ("basket_exposure", "symbol_exposure", "stress_basket", "data_status"):
+                    arguments = {} if tool == "data_status" else {"symbol" if tool == "symbol_exposure" else "symbols": "SPY"}
+                    await client.call_tool(tool, arguments)
+
+        anyio.run(ask)
+    assert any(request.headers.get("x-api-key") == KEY for request in host.requests)
+    recorded = [span.to_json() for span in spans.get_finished_spans()]
+    assert any("basket_exposure" in span for span in recorded)
+    assert_silent("\n".join(recorded))

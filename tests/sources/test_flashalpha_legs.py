@@ -6,7 +6,7 @@ import pytest
 
 from exposure.dealer import PublishedNets
 from exposure.snapshot import Snapshot
-from tests.sources.flashalpha_upstream import Upstream, a_source, nets_of, sent, serving
+from tests.sources.flashalpha_upstream import STAMP, Upstream, a_source, gamma_table, nets_of, sent, serving
 from tests.sources.loopback import Serving
 
 pytestmark = pytest.mark.anyio
@@ -24,6 +24,7 @@ async def test_legs_come_from_the_single_symbol_calls_and_their_net_is_the_print
             assert source.calls_needed(["AAPL", "MSFT"], None, legs=True).calls == 0
     assert len(upstream.requests) == 5
     assert said(answer)["upstream_calls"] == "The live figures used 5 FlashAlpha calls; 2,495 of today's 2,500 are left."
+    assert "vendor_nets_differ" not in said(answer)
     for symbol, exposure in answer.exposures.items():
         gamma = exposure.gamma()
         assert gamma is not None
@@ -46,6 +47,20 @@ async def test_the_recorded_strikes_give_the_legs_of_spy() -> None:
     assert measured.nets.gex == 5080761699.612014
     assert measured.gamma is not None
     assert measured.gamma.total.call - measured.gamma.total.put == pytest.approx(5080761699.612014, rel=1e-12)
+
+
+@pytest.mark.parametrize(("other", "said_so"), [(1.0, False), (1.01, False), (-1.0, True)])
+async def test_a_net_that_is_another_with_strikes_than_without_is_said(other: float, said_so: bool) -> None:
+    net = nets_of("AAPL").gex
+    strike = {"strike": 100, "call_gex": 2 * abs(net) + net * other, "put_gex": -2 * abs(net), "call_oi": 1, "put_oi": 1}
+    table = {**gamma_table("AAPL", STAMP), "net_gex": net * other, "strikes": [strike]}
+    with serving(Upstream(instead={"/v1/exposure/gex/AAPL": sent(table)})) as upstream:
+        async with a_source(upstream) as source:
+            answer = await source.exposures(["AAPL"], None, legs=True)
+    measured = answer.exposures["AAPL"].measured
+    assert isinstance(measured, PublishedNets)
+    assert measured.nets.gex == pytest.approx(net * other)
+    assert ("vendor_nets_differ" in said(answer)) == said_so
 
 
 def _table(**change: object) -> dict[str, object]:

@@ -28,6 +28,7 @@ from tests.tools.stress_desk import (
     warned,
 )
 from tools.basket import TOOL as BASKET
+from tools.figures import money
 from tools.stress import TOOL
 
 pytestmark = pytest.mark.anyio
@@ -216,6 +217,8 @@ async def test_missing_names_are_weighed_bounded_and_named_first(era: Era) -> No
     whole = await stressed(source, symbols="NVDA,AMD", shocks=-3)
     assert whole.structured["shocks"] == structured["shocks"]
     assert "Repriced: 2 of 3 names, 80.0% of weight" in answer.text
+    assert warned(answer, "partial_basket").endswith("of net GEX today; what they would add in a shock is not known.")
+    assert "partial_basket" not in codes(whole)
 
 
 async def test_a_chain_that_cannot_be_used_is_missing_and_never_repriced() -> None:
@@ -289,9 +292,23 @@ async def test_what_expires_on_the_way_is_counted_out_and_told() -> None:
     repriced = answer.structured["repriced"]
     assert repriced["expired_net_gex_sum"] is not None
     assert repriced["expired_hedge_sum"] is not None
+    assert (repriced["contracts"], repriced["open_interest_used"]) == (2, pytest.approx(2_000 / 10_000))
+    assert "; 2 contracts, 20.0% of their open interest; expired by then" in answer.text
     assert "contracts of 2 names" in warned(answer, "expired_before")
     assert "Every contract of NVDA expires within 31 days" in warned(answer, "nothing_left")
     assert "in the scenario" in answer.structured["headline"]
+
+
+async def test_a_scenario_that_turns_the_sign_by_itself_says_so_beside_todays_net() -> None:
+    later = [a_put(95.0, expiry=date(2024, 8, 16)), a_call(105.0, expiry=date(2024, 8, 16), open_interest=2_000.0)]
+    chain = a_chain([a_put(100.0, open_interest=9_000.0), *later], symbol="NVDA")
+    answer = await stressed(chains_source(chain), symbols="NVDA", days_forward=31, shocks="-1,1")
+    unmoved = answer.structured["repriced"]["unmoved_net_gex"]
+    assert answer.structured["now"]["net_gex"] < 0 < unmoved
+    assert f"in the scenario it is {money(unmoved)} before any move; it changes sign at" in answer.structured["headline"]
+    plain = await stressed(chains_source(chain), symbols="NVDA")
+    assert plain.structured["repriced"]["unmoved_net_gex"] == plain.structured["now"]["net_gex"]
+    assert "in the scenario" not in plain.structured["headline"]
 
 
 async def test_volatility_and_days_put_no_move_at_all_among_the_usual_shocks() -> None:

@@ -335,6 +335,7 @@ async def test_a_source_of_nets_gives_a_partial_answer_and_invents_nothing(detai
     others = {name: net for name, net in structured["net_gex_by_convention"].items() if name != "street"}
     assert set(others.values()) == {None}
     assert codes(answer)[0] == "nets_only"
+    assert "what other conventions would need are null here." in structured["warnings"][0]["message"]
     assert "nets only, no levels" in structured["headline"]
     assert "Levels null: source_publishes_nets_only." in answer.text
     if detail == "full":
@@ -354,6 +355,8 @@ async def test_published_legs_of_gamma_are_shown_and_judged() -> None:
     assert answer.structured["dealer_gamma"] == "long_gamma"
     assert answer.structured["same_day"] == {"net_gex": 1_000_000_000, "gross_share": 0.25}
     assert answer.structured["net_gex_by_convention"]["dealers_short_all"] == -4_000_000_000
+    (said,) = [one["message"] for one in answer.structured["warnings"] if one["code"] == "nets_only"]
+    assert "the legs of DEX, VEX and CHEX, on which other conventions depend, are null here." in said
     assert "DEX null/null" in answer.text
 
 
