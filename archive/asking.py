@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from functools import cache
 from typing import Any, TypeVar
 
 from archive.answers import Family, Kind, Nearest
-from archive.chain_bytes import from_bytes
-from archive.chain_files import chain_index, last_chain
+from archive.chain_files import ChainKey
 from archive.layout import from_microseconds
 from archive.rows import Row
 from archive.view import View
@@ -44,21 +45,48 @@ def last_chains(
     view: View, symbols: Sequence[str], at: int, source: str | None
 ) -> tuple[str | None, dict[str, tuple[int, Chain]]]:
     """The last chain of each symbol known by `at`, all of one source, which is chosen as a family is."""
-    found: dict[str, dict[str, tuple[int, Callable[[], Chain]]]] = {}
+    found: dict[str, dict[str, tuple[date, int]]] = {}
     stalest: dict[str, date] = {}
     for day in view.chain_days:
         for symbol in symbols:
-            for name, candidate in _chains_on(view, day, symbol, at).items():
-                there = found.setdefault(name, {}) if source in (None, name) else None
-                if there is not None and symbol not in there:
-                    there[symbol] = candidate
+            for name, known in _last_by(view.chain_instants(day, symbol), at, source):
+                there = found.setdefault(name, {})
+                if symbol not in there:
+                    there[symbol] = day, known
                     stalest[name] = day
         if any(len(chains) == len(symbols) for chains in found.values()):
             break
     chosen = _chosen(found, stalest)
     if chosen is None:
         return None, {}
-    return chosen, {symbol: (known, load()) for symbol, (known, load) in found[chosen].items()}
+    chains: dict[str, tuple[int, Chain]] = {}
+    for symbol, (day, known) in found[chosen].items():
+        for _, chain in view.chains(day, symbol, {(chosen, known)}):
+            chains[symbol] = known, chain
+    return chosen, chains
+
+
+def each_last_chain(
+    view: View, symbol: str, instants: Sequence[int], source: str | None, *, after: int
+) -> Iterator[tuple[str, int, int, Chain]]:
+    """Every chain that `last_chains` gives of one symbol at one of these instants, if it became known later than `after`.
+
+    Each comes once, as source, known, the first instant at which it is the last, and the chain itself.
+    """
+    days = view.chain_days
+    held = cache(lambda day: view.chain_instants(day, symbol))
+    wanted: dict[date, dict[ChainKey, int]] = {}
+    for at in instants:
+        for day in days:
+            # Of the sources with a chain that day `last_chains` takes the first by name: with one symbol, nothing else differs.
+            last = min(_last_by(held(day), at, source), default=None)
+            if last is not None:
+                if last[1] > after:
+                    wanted.setdefault(day, {}).setdefault(last, at)
+                break
+    for day, keys in wanted.items():
+        for (name, known), chain in view.chains(day, symbol, keys.keys()):
+            yield name, known, keys[name, known], chain
 
 
 def nearest(view: View, symbols: Sequence[str], at: int, source: str | None) -> dict[str, Nearest]:
@@ -93,27 +121,9 @@ def _chosen(found: Mapping[Candidate, Mapping[str, Any]], stalest: Mapping[Candi
     return min(found, key=lambda one: (-len(found[one]), -stalest[one].toordinal(), one))
 
 
-def _chains_on(view: View, day: date, symbol: str, at: int) -> dict[str, tuple[int, Callable[[], Chain]]]:
-    """Of each source the last chain of a day known by `at`, and how to get at it."""
-    candidates: dict[str, tuple[int, Callable[[], Chain]]] = {}
-    for name, known, content in view.live_chains(day, symbol, at):
-        if name not in candidates or known > candidates[name][0]:
-            candidates[name] = known, _unpacking(content)
-    file = view.chain_file(day, symbol)
-    if file is not None:
-        index = chain_index(file)
-        for name, instants in index.known.items():
-            by_then = [known for known in instants if known <= at]
-            if by_then and (name not in candidates or by_then[-1] >= candidates[name][0]):
-                chain = last_chain(file, index, name, at)
-                assert chain is not None
-                candidates[name] = by_then[-1], _returning(chain[1])
-    return candidates
-
-
-def _unpacking(content: bytes) -> Callable[[], Chain]:
-    return lambda: from_bytes(content)
-
-
-def _returning(chain: Chain) -> Callable[[], Chain]:
-    return lambda: chain
+def _last_by(instants: Mapping[str, Sequence[int]], at: int, source: str | None) -> Iterator[ChainKey]:
+    """Of each source its last instant up to `at`."""
+    for name, known in instants.items():
+        position = bisect_right(known, at) if source in (None, name) else 0
+        if position:
+            yield name, known[position - 1]

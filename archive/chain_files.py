@@ -5,9 +5,7 @@ The contracts keep the order of `exposure.chain.Chain`, so that sums over them c
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +20,12 @@ from exposure.chain import Chain
 from exposure.parity import ForwardCurve
 
 _CONTRACTS_A_GROUP = 65_536
+_EXPIRY = "<M8[s]"
 
+ChainKey = tuple[str, int]
+"""Which of a symbol's chains: its source, and when it became known (microseconds)."""
 
-@dataclass(frozen=True, slots=True)
-class ChainIndex:
-    """What a chain file holds: when each chain became known (microseconds, ascending), by source, and where its row is."""
-
-    known: dict[str, list[int]]
-    rows: dict[str, list[int]]
+_NUMBERS = ("symbol", "asset_class", "spot", "oi_date", "refused", "rate_from_parity")
 
 
 def chain_schema() -> Any:
@@ -37,7 +33,7 @@ def chain_schema() -> Any:
     import pyarrow as pa
 
     types = {"q": pa.int64(), "i": pa.int32(), "b": pa.int8(), "d": pa.float64()}
-    leaves = {"<M8[s]": pa.timestamp("ms", tz="UTC"), "<i8": pa.int32(), "|b1": pa.bool_(), "<f8": pa.float64()}
+    leaves = {_EXPIRY: pa.timestamp("ms", tz="UTC"), "<i8": pa.int32(), "|b1": pa.bool_(), "<f8": pa.float64()}
     instant, repeats = pa.timestamp("us", tz="UTC"), {"repeats": "yes"}
 
     def listed(name: str, kind: str) -> Any:
@@ -62,8 +58,8 @@ def write_chains(path: Path, previous: Path | None, chains: Sequence[LiveChain])
     tables, keys = [], []
     if previous is not None:
         with opened(previous) as (file, footer):
+            keys += _keys(path, file, footer)
             tables.append(file.read().cast(chain_schema()))
-            keys += [(source, known) for source, known in footer["chains"]]
     there = set(keys)
     new = [chain for chain in chains if (chain.source, chain.known) not in there]
     if not new:
@@ -76,38 +72,38 @@ def write_chains(path: Path, previous: Path | None, chains: Sequence[LiveChain])
     return True
 
 
-def chain_index(path: Path) -> ChainIndex:
-    """What a file holds."""
-    with opened(path) as (_, footer):
-        index = ChainIndex({}, {})
-        for row, (source, known) in enumerate(footer["chains"]):
-            index.known.setdefault(source, []).append(known)
-            index.rows.setdefault(source, []).append(row)
-        return index
-
-
-def last_chain(path: Path, index: ChainIndex, source: str, at: int) -> tuple[int, Chain] | None:
-    """The last chain of a source known by `at`, with when it became known."""
-    position = bisect_right(index.known.get(source, []), at) - 1
-    if position < 0:
-        return None
-    row = index.rows[source][position]
-    with opened(path) as (file, _):
-        for group in range(file.metadata.num_row_groups):
-            rows = file.metadata.row_group(group).num_rows
-            if row < rows:
-                return index.known[source][position], _chain(path, file.read_row_group(group).slice(row, 1))
-            row -= rows
-    raise DamagedFileError(path, "its footer names a chain it does not hold")
-
-
-def read_all_chains(path: Path) -> int:
-    """Decode a whole file, which verifies every checksum; the number of chains."""
+def chain_keys(path: Path) -> list[ChainKey]:
+    """What a file holds, by source and then in order of time."""
     with opened(path) as (file, footer):
-        table = file.read()
-        if len(table) != len(footer["chains"]):
-            raise DamagedFileError(path, "its footer names chains it does not hold")
-        return len(table)
+        return _keys(path, file, footer)
+
+
+def read_chains(path: Path, wanted: Container[ChainKey]) -> Iterator[tuple[ChainKey, Chain]]:
+    """Those of a file's chains, in its order; one row group is in memory at a time."""
+    with opened(path) as (file, footer):
+        keys, start = _keys(path, file, footer), 0
+        for group in range(file.metadata.num_row_groups):
+            stop = start + file.metadata.row_group(group).num_rows
+            rows = [row for row in range(start, stop) if keys[row] in wanted]
+            if rows:
+                decoded = _Decoded(path, file.read_row_group(group, use_threads=False))
+                for row in rows:
+                    yield keys[row], decoded.chain(row - start)
+            start = stop
+
+
+def verify_chains(path: Path) -> None:
+    """Decode a whole file, which verifies every checksum."""
+    with opened(path) as (file, footer):
+        _keys(path, file, footer)
+        file.read()
+
+
+def _keys(path: Path, file: Any, footer: Mapping[str, Any]) -> list[ChainKey]:
+    keys = [(source, known) for source, known in footer["chains"]]
+    if len(keys) != file.metadata.num_rows:
+        raise DamagedFileError(path, "its footer names chains it does not hold")
+    return keys
 
 
 def _groups(table: Any) -> Iterator[Any]:
@@ -151,27 +147,37 @@ def _row(stored: LiveChain) -> Any:
     return pa.table(columns, schema=schema)
 
 
-def _chain(path: Path, table: Any) -> Chain:
-    def number(name: str) -> Any:
-        return table[name][0].as_py()
+class _Decoded:
+    """The chains of one row group. Each that is taken has arrays of its own, so that it does not keep the others in memory."""
 
-    def listed(name: str, kind: str) -> Any:
-        offsets, values = list_parts(table[name])
-        picked = values[offsets[0] : offsets[1]]
-        return picked.astype("datetime64[ms]").astype(kind) if kind == "<M8[s]" else picked.astype(kind)
+    def __init__(self, path: Path, table: Any) -> None:
+        self._path = path
+        self._numbers = {name: table[name].to_pylist() for name in _NUMBERS}
+        self._quote_times = as_numpy(table["quote_time"]).tolist()
+        self._coverage = list(zip(*(table[name].to_pylist() for name, _ in COVERAGE_FIELDS), strict=True))
+        self._contracts = {name: list_parts(table[name]) for name in CONTRACT_COLUMNS}
+        self._curves = {name: list_parts(table[f"curve_{name}"]) for name in CURVE_COLUMNS}
 
-    contracts = {name: listed(name, kind) for name, kind in CONTRACT_COLUMNS.items()}
-    curve = {name: listed(f"curve_{name}", kind) for name, kind in CURVE_COLUMNS.items()}
-    if len({len(column) for column in contracts.values()}) != 1 or len({len(column) for column in curve.values()}) != 1:
-        raise DamagedFileError(path, "the columns of a chain differ in length")
-    quote_time = int(as_numpy(table["quote_time"])[0])
-    return Chain(
-        symbol=number("symbol"),
-        asset_class=ASSET_CLASSES[number("asset_class")],
-        spot=number("spot"),
-        quote_time=from_microseconds(quote_time),
-        oi_date=date_from_number(number("oi_date")),
-        coverage=rebuilt_coverage([number(name) for name, _ in COVERAGE_FIELDS]),
-        curve=ForwardCurve(**curve, refused=number("refused"), rate_from_parity=number("rate_from_parity")),
-        **contracts,
-    )
+    def chain(self, row: int) -> Chain:
+        def listed(parts: Mapping[str, tuple[Any, Any]], kinds: Mapping[str, str]) -> dict[str, Any]:
+            columns: dict[str, Any] = {}
+            for name, kind in kinds.items():
+                offsets, values = parts[name]
+                picked = values[offsets[row] : offsets[row + 1]]
+                columns[name] = picked.astype("datetime64[ms]").astype(kind) if kind == _EXPIRY else picked.astype(kind)
+            if len({len(column) for column in columns.values()}) != 1:
+                raise DamagedFileError(self._path, "the columns of a chain differ in length")
+            return columns
+
+        number = {name: values[row] for name, values in self._numbers.items()}
+        curve = listed(self._curves, CURVE_COLUMNS)
+        return Chain(
+            symbol=number["symbol"],
+            asset_class=ASSET_CLASSES[number["asset_class"]],
+            spot=number["spot"],
+            quote_time=from_microseconds(self._quote_times[row]),
+            oi_date=date_from_number(number["oi_date"]),
+            coverage=rebuilt_coverage(self._coverage[row]),
+            curve=ForwardCurve(**curve, refused=number["refused"], rate_from_parity=number["rate_from_parity"]),
+            **listed(self._contracts, CONTRACT_COLUMNS),
+        )

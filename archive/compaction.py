@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -12,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from archive.answers import ArchiveError, Tidied
-from archive.chain_files import read_all_chains
+from archive.chain_files import verify_chains
 from archive.durable import ASIDE_SUFFIX
 from archive.layout import DayFile, Layout, SymbolFile, names_in
-from archive.live_day import LiveDay, is_damage, one_writer
+from archive.live_day import LiveDay, naming_damage, one_writer
 from archive.parquet_file import DamagedFileError, opened
 from archive.quarantine import Quarantine
 from archive.record_files import read_whole
@@ -62,23 +61,19 @@ def _readings(layout: Layout) -> Iterator[tuple[Path, Callable[[Path], object]]]
         yield record.path, read_whole
     for day in layout.chain_days():
         for chains in layout.chain_files(day).values():
-            yield chains.path, read_all_chains
+            yield chains.path, verify_chains
     for symbol in layout.series_symbols():
         for series in layout.series_files(symbol).values():
             yield series.path, _read_series
 
 
 def _read_live(path: Path) -> None:
-    try:
+    with naming_damage(path):
         live = LiveDay.open(path)
         try:
             damaged = live.damaged()
         finally:
             live.close()
-    except sqlite3.Error as problem:
-        if not is_damage(problem):
-            raise
-        raise DamagedFileError(path, str(problem)) from problem
     if damaged:
         raise DamagedFileError(path, "SQLite finds it inconsistent")
 

@@ -39,6 +39,7 @@ from archive.refusals import refusal
 from archive.rows import rebuilt
 from archive.series_files import rebuild_year
 from archive.view import LivePool, View
+from exposure.chain import Chain
 
 Answer = TypeVar("Answer")
 _ATTEMPTS = 50
@@ -119,6 +120,33 @@ class Engine:
             },
             self._quarantine.sentences(first, last),
         )
+
+    def map_chains(
+        self,
+        symbol: str,
+        instants: Sequence[datetime],
+        compute: Callable[[Chain], Answer],
+        *,
+        after: datetime,
+        staleness: timedelta,
+        source: str | None,
+    ) -> list[tuple[str, datetime, Answer]]:
+        if not instants:
+            return []
+        moments, since, limit = [to_microseconds(at) for at in instants], to_microseconds(after), staleness // _MICROSECOND
+        # What became known later than `after` is not filed under an earlier day.
+        first = max(session_date(after), session_date(instants[0] - staleness))
+
+        def question(view: View) -> list[tuple[str, datetime, Answer]]:
+            found = [
+                (known, name, compute(chain))
+                for name, known, at, chain in asking.each_last_chain(view, symbol, moments, source, after=since)
+                if at - to_microseconds(chain.quote_time) <= limit
+            ]
+            found.sort(key=lambda one: one[:2])
+            return [(name, from_microseconds(known), answer) for known, name, answer in found]
+
+        return self._ask(first, session_date(instants[-1]), question)
 
     def nearest(self, symbols: Sequence[str], at: datetime, *, source: str | None) -> dict[str, Nearest]:
         instant = to_microseconds(at)

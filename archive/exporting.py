@@ -15,8 +15,7 @@ from pathlib import Path
 from archive.answers import Tidied
 from archive.chain_files import write_chains
 from archive.layout import Layout
-from archive.live_day import LiveDay, is_damage, one_writer
-from archive.parquet_file import DamagedFileError
+from archive.live_day import LiveDay, naming_damage, one_writer
 from archive.quarantine import Quarantine
 from archive.record_files import merged, write_day
 from archive.view import LivePool
@@ -32,15 +31,12 @@ def export_day(layout: Layout, pool: LivePool, quarantine: Quarantine, day: date
             if quarantine.shuns(file.path):
                 continue
             try:
-                live = LiveDay.open(file.path)
-                stack.callback(live.close)
-                retired = live.retired()
+                with naming_damage(file.path):
+                    live = LiveDay.open(file.path)
+                    stack.callback(live.close)
+                    retired = live.retired()
             except FileNotFoundError:
                 continue
-            except sqlite3.Error as problem:
-                if is_damage(problem):
-                    raise DamagedFileError(file.path, str(problem)) from problem
-                raise
             if retired:
                 _remove(live, pool, layout)
             else:

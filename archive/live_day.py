@@ -16,6 +16,7 @@ from pathlib import Path
 
 from archive.answers import Appended, ArchiveError, Family, Kind
 from archive.durable import aside_of, make_folder, sync_file, sync_folder
+from archive.parquet_file import DamagedFileError
 
 _PATIENCE_SECONDS = 30.0
 _RETIRED = "retired"
@@ -202,15 +203,14 @@ class LiveDay:
         """Symbols with a chain."""
         return [symbol for (symbol,) in self._connection.execute("SELECT DISTINCT symbol FROM chain ORDER BY symbol")]
 
-    def chain_sources(self, symbol: str) -> list[str]:
-        """Sources with a chain of a symbol."""
-        query = "SELECT DISTINCT source FROM chain WHERE symbol = ? ORDER BY source"
-        return [source for (source,) in self._connection.execute(query, (symbol,))]
+    def chain_keys(self, symbol: str) -> list[tuple[str, int]]:
+        """Source and known of every chain of a symbol."""
+        return self._connection.execute("SELECT source, known FROM chain WHERE symbol = ?", (symbol,)).fetchall()
 
-    def last_chain(self, source: str, symbol: str, at: int) -> tuple[int, bytes] | None:
-        """Known and content of the last chain known by `at`."""
-        query = """SELECT known, content FROM chain WHERE source = ? AND symbol = ? AND known <= ? ORDER BY known DESC LIMIT 1"""
-        found = self._connection.execute(query, (source, symbol, at)).fetchall()
+    def chain(self, symbol: str, source: str, known: int) -> bytes | None:
+        """The content of a chain that may be there."""
+        query = "SELECT content FROM chain WHERE source = ? AND symbol = ? AND known = ?"
+        found = self._connection.execute(query, (source, symbol, known)).fetchone()
         return found[0] if found else None
 
     def chains_of(self, symbol: str) -> list[LiveChain]:
@@ -240,6 +240,17 @@ def is_damage(problem: sqlite3.Error) -> bool:
     """Whether an error says that the content of the file is broken, rather than that it cannot be reached."""
     code = getattr(problem, "sqlite_errorcode", 0)
     return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or code == sqlite3.SQLITE_IOERR_SHORT_READ
+
+
+@contextmanager
+def naming_damage(path: Path) -> Iterator[None]:
+    """Raise DamagedFileError where SQLite finds the content of `path` broken; every other sqlite3.Error passes."""
+    try:
+        yield
+    except sqlite3.Error as problem:
+        if not is_damage(problem):
+            raise
+        raise DamagedFileError(path, str(problem)) from problem
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -164,11 +164,11 @@ class RecordFiles:
 
     def columns(self, path: Path, family: Family, symbols: Iterable[str], names: Sequence[str]) -> dict[str, Columns]:
         """Columns of the rows of each symbol that the file has, oldest first; `known` and `quote_time` in microseconds."""
-        parts = self.index(path).parts.get(family, {})
+        index = self.index(path)
+        parts = index.parts.get(family, {})
         wanted = {symbol: parts[symbol] for symbol in symbols if symbol in parts}
         if not wanted:
             return {}
-        index = self.index(path)
         groups = sorted({group for part in wanted.values() for group in index.groups(part.start, part.stop)})
         with opened(path) as (file, _):
             table = _completed(file.read_row_groups(groups, columns=present(file, names)), names)

@@ -140,7 +140,7 @@ def flat(exposure: SymbolExposure) -> Row:
     volatility = exposure.atm_iv()
     fields = (
         to_microseconds(exposure.quote_time),
-        (exposure.oi_date - _EPOCH_DAY).days if exposure.oi_date else _NO_DATE,
+        date_to_number(exposure.oi_date),
         method,
         ASSET_CLASSES.index(exposure.asset_class),
         convention,

@@ -14,8 +14,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from archive.answers import (
     Appended,
@@ -38,9 +39,11 @@ if TYPE_CHECKING:
     from exposure.chain import Chain
     from exposure.dealer import SymbolExposure
 
+Computed = TypeVar("Computed")
+
 
 class Archive:
-    """An embedded store in one folder. Safe to use from several threads and several processes at once.
+    """An embedded store in one folder. Safe to use from several threads and several processes at once; can be pickled.
 
     `clock` gives the present as a timezone-aware instant; it decides which days are finished. Nothing is created before the
     first append. Every method is synchronous and raises `ArchiveError` (one sentence) where the folder cannot be used.
@@ -51,6 +54,10 @@ class Archive:
         self._clock = clock
         self._lock = threading.Lock()
         self._started: Engine | None = None
+
+    def __reduce__(self) -> tuple[partial[Archive], tuple[Path]]:
+        # A task of another process or machine opens the same folder there; its clock has to be a function of a module.
+        return partial(Archive, clock=self._clock), (self._folder,)
 
     def append(
         self,
@@ -99,6 +106,24 @@ class Archive:
     ) -> ChainsAsOf:
         """The last chain of each symbol known at or before `at`, under the rules of `as_of`."""
         return self._engine().chains_as_of(symbols, at, staleness=staleness, source=source)
+
+    def map_chains(
+        self,
+        symbol: str,
+        instants: Sequence[datetime],
+        compute: Callable[[Chain], Computed],
+        *,
+        after: datetime,
+        staleness: timedelta,
+        source: str | None = None,
+    ) -> list[tuple[str, datetime, Computed]]:
+        """`compute` of every chain that `chains_as_of` gives of a symbol at one of these ascending instants, each chain once.
+
+        Left out is what became known by `after`. A result comes with the chain's source and the instant it became known, in
+        order of that instant. Each file is opened and decoded once, and few chains are in memory at a time. `compute` has no
+        other effect than its result: it may be called again where a damaged file had to be put aside.
+        """
+        return self._engine().map_chains(symbol, instants, compute, after=after, staleness=staleness, source=source)
 
     def nearest(self, symbols: Sequence[str], at: datetime, *, source: str | None = None) -> dict[str, Nearest]:
         """The instants nearest to `at` at which something is known of each symbol, however old.

@@ -6,9 +6,8 @@ all, and where both have a row the day file counts.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
@@ -18,12 +17,14 @@ from types import TracebackType
 import numpy as np
 
 from archive.answers import Family, Kind
+from archive.chain_bytes import from_bytes
+from archive.chain_files import ChainKey, chain_keys, read_chains
 from archive.layout import DayFile, Layout
-from archive.live_day import LiveDay, is_damage
-from archive.parquet_file import DamagedFileError
+from archive.live_day import LiveDay, naming_damage
 from archive.quarantine import Quarantine
 from archive.record_files import PACKED_TYPE, Columns, RecordFiles
 from archive.rows import Row, unpacked
+from exposure.chain import Chain
 
 
 class LivePool:
@@ -106,18 +107,14 @@ class View:
         self._stack.close()
 
     def _look_at(self, file: DayFile) -> None:
-        try:
-            live = self._pool.borrow(file.path)
-        except FileNotFoundError:
-            return
-        except sqlite3.Error as problem:
-            raise _damage_or(problem, file.path) from problem
-        self._stack.callback(self._pool.give_back, live)
-        try:
+        with naming_damage(file.path):
+            try:
+                live = self._pool.borrow(file.path)
+            except FileNotFoundError:
+                return
+            self._stack.callback(self._pool.give_back, live)
             self._stack.enter_context(live.reading())
             families, retired = live.families(), live.retired()
-        except sqlite3.Error as problem:
-            raise _damage_or(problem, file.path) from problem
         if not retired:
             self._live.setdefault(file.day, []).append(_Live(live, families))
 
@@ -141,21 +138,35 @@ class View:
         """Every day that may have chains, newest first."""
         return sorted({*self._layout.chain_days(self._first, self._last), *self._live}, reverse=True)
 
-    def live_chains(self, day: date, symbol: str, at: int) -> list[tuple[str, int, bytes]]:
-        """Of each source the last chain known by `at` that is not exported yet: source, known, content."""
-        found: list[tuple[str, int, bytes]] = []
+    def chain_instants(self, day: date, symbol: str) -> dict[str, list[int]]:
+        """When the chains of a symbol on a day became known (microseconds, ascending), by source."""
+        file = self._chain_file(day, symbol)
+        keys = set(chain_keys(file)) if file is not None else set()
         for live in self._live.get(day, ()):
-            try:
-                for source in live.day.chain_sources(symbol):
-                    last = live.day.last_chain(source, symbol, at)
-                    if last is not None:
-                        found.append((source, *last))
-            except sqlite3.Error as problem:
-                raise _damage_or(problem, live.day.path) from problem
-        return found
+            with naming_damage(live.day.path):
+                keys.update(live.day.chain_keys(symbol))
+        instants: dict[str, list[int]] = {}
+        for source, known in sorted(keys):
+            instants.setdefault(source, []).append(known)
+        return instants
 
-    def chain_file(self, day: date, symbol: str) -> Path | None:
-        """The file of a symbol's exported chains."""
+    def chains(self, day: date, symbol: str, wanted: Set[ChainKey]) -> Iterator[tuple[ChainKey, Chain]]:
+        """Those chains of a symbol on a day, each once; few are in memory at a time."""
+        file = self._chain_file(day, symbol)
+        left = set(wanted)
+        if file is not None:
+            for key, chain in read_chains(file, wanted):
+                left.discard(key)
+                yield key, chain
+        for live in self._live.get(day, ()):
+            for key in sorted(left):
+                with naming_damage(live.day.path):
+                    content = live.day.chain(symbol, *key)
+                if content is not None:
+                    left.discard(key)
+                    yield key, from_bytes(content)
+
+    def _chain_file(self, day: date, symbol: str) -> Path | None:
         if day not in self._chain_files:
             there = [one for one in self._layout.every_chain_file(day) if not self._quarantine.shuns(one.path)]
             self._chain_files[day] = {one.symbol: one.path for one in there}
@@ -198,10 +209,8 @@ class View:
         for live in self._live.get(day, ()):
             if family not in live.families:
                 continue
-            try:
+            with naming_damage(live.day.path):
                 rows = live.day.last_rows(live.families[family], symbols, at)
-            except sqlite3.Error as problem:
-                raise _damage_or(problem, live.day.path) from problem
             for symbol, (known, fields, curve) in rows.items():
                 if symbol not in found or known > found[symbol][0]:
                     found[symbol] = known, unpacked(fields, curve)
@@ -216,10 +225,8 @@ class View:
             if family not in live.families:
                 continue
             for symbol in symbols:
-                try:
+                with naming_damage(live.day.path):
                     rows = live.day.rows_of(live.families[family], symbol)
-                except sqlite3.Error as problem:
-                    raise _damage_or(problem, live.day.path) from problem
                 if rows:
                     found[symbol] = _with_live(found.get(symbol), rows, names)
         return found
@@ -235,7 +242,3 @@ def _with_live(columns: Columns | None, rows: Sequence[tuple[int, bytes]], names
     order = np.argsort(both["known"], kind="stable")
     order = order[np.diff(both["known"][order], prepend=np.iinfo(np.int64).min) != 0]
     return {name: values[order] for name, values in both.items()}
-
-
-def _damage_or(problem: sqlite3.Error, path: Path) -> Exception:
-    return DamagedFileError(path, str(problem)) if is_damage(problem) else problem

@@ -11,7 +11,7 @@ _REPOSITORY = Path(__file__).resolve().parent.parent
 
 def main() -> None:
     sys.path.insert(0, str(_REPOSITORY))
-    from bench import demo, files, kernel, repricing, startup, upstream
+    from bench import archive, backfill, demo, files, kernel, repricing, startup, upstream
 
     print("Start-up, spawn to tools/list, against a bare server of the same SDK (goal: at most 1.15)")
     start = startup.compare()
@@ -35,6 +35,12 @@ def main() -> None:
 
     print("50 real chains from a loopback upstream to one basket's answer (goals: 3 times faster than a script, 1.9 downloads)")
     print(f"  {upstream.compare(data).text() if data.is_dir() else skipped}")
+
+    print("The archive, a year of minutes of 50 names (takes a minute)")
+    print(archive.text())
+
+    print("Backfill of 200 symbol-days of chains (goal: two threads at most 0.60 of serial, identical to the byte)")
+    print(f"  {backfill.compare().text()}")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from archive.store import Archive
+    from server.backfill import FromVendor
     from sources.base import Source
 
 OK, PROBLEM, ERROR = 0, 1, 2
@@ -60,6 +61,7 @@ def run_record(options: Namespace, settings: Settings) -> int:
         if not symbols:
             raise RefusedError("Say what to record: --baskets semis,banks or --symbols SPX,NVDA, or both.")
         archive = _archive_for(settings, name.value)
+        _refuse_what_cannot_be_written(settings.archive_folder)
         anyio.run(until_signalled, partial(_record, settings, archive, symbols, options, outcome))
     except (ArchiveError, RecordingRefusedError, RefusedError) as problem:
         return _refused(problem)
@@ -82,7 +84,8 @@ async def _record(settings: Settings, archive: Archive, symbols: Sequence[str], 
         if options.once:
             outcome.append(await recorder.take(symbols, _now(), step))
         else:
-            say_line(f"Recording {len(symbols)} names every {step.value} into {settings.archive_folder}; Ctrl-C ends it.")
+            names = f"{len(symbols)} name{'' if len(symbols) == 1 else 's'}"
+            say_line(f"Recording {names} every {step.value} into {settings.archive_folder}; Ctrl-C ends it.")
             await recorder.run(symbols, step)
 
 
@@ -157,11 +160,25 @@ def _from_vendor(options: Namespace, settings: Settings) -> int:
                 line.end()
         sys.stdout.write(
             f"Exposures fetched and stored: {done.stored.rows_new:,}, with {done.calls:,} of {options.calls:,} calls. "
-            f"{done.stopped or 'Nothing is left to fetch.'}\n"
+            f"{' '.join(_left_over(done)) or 'Nothing is left to fetch.'}\n"
         )
-        return OK if done.stopped is None else PROBLEM
+        return PROBLEM if done.stopped or done.not_given else OK
 
     return anyio.run(fetch)
+
+
+def _left_over(done: FromVendor) -> list[str]:
+    """What a backfill from a vendor has not fetched, a sentence each."""
+    from server.backfill import IN_VAIN_IN_A_ROW
+
+    told = []
+    if done.not_given:
+        told.append(
+            f"Asked for and not given, a symbol and an instant each: {done.not_given:,}; the last: {done.not_given_because}"
+        )
+    if done.given_up:
+        told.append(f"After {IN_VAIN_IN_A_ROW} of those in a row no more was asked of {', '.join(done.given_up)}.")
+    return [*told, *([done.stopped] if done.stopped and done.stopped != done.not_given_because else [])]
 
 
 def run_archive(options: Namespace, settings: Settings) -> int:
@@ -241,6 +258,15 @@ def _refuse_what_is_not_recorded(name: SourceName, settings: Settings) -> None:
             "The source is the synthetic demo market, which is recorded only into a folder of its own: "
             f"give {flag('archive_dir')}, or choose --source cboe or flashalpha."
         )
+
+
+def _refuse_what_cannot_be_written(folder: Path) -> None:
+    """Before the first snapshot, which may be days away; nothing is created for it."""
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not there.is_dir():
+        raise RefusedError(f"The archive cannot be in {folder}, because {there} is a file; name another folder.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise RefusedError(f"Nothing can be written into {there}; check its permissions, or name another folder.")
 
 
 def _symbols(options: Namespace, settings: Settings) -> tuple[str, ...]:

@@ -26,11 +26,17 @@ from sources.computed import measured
 
 if TYPE_CHECKING:
     from archive.store import Archive
+    from exposure.chain import Chain
     from exposure.dealer import SymbolExposure
+    from exposure.snapshot import Snapshot
     from sources.base import Source
 
 _TASKS_AHEAD = 64
 _HOPELESS = frozenset({MissingReason.NOT_ENTITLED, MissingReason.RATE_LIMITED})
+_FAILED = frozenset({MissingReason.FETCH_FAILED, MissingReason.TIMED_OUT})
+_FAILURES_IN_A_ROW = 3
+IN_VAIN_IN_A_ROW = 20
+"""After so many instants in a row at which a symbol was not given, it is asked for no more: each of them costs a call."""
 _PROVENANCE = Provenance("archive", Mode.REPLAY, synthetic=False)
 
 Told = Callable[[int, int, str], None]
@@ -48,11 +54,18 @@ class Recomputed:
 
 @dataclass(frozen=True, slots=True)
 class FromVendor:
-    """What a backfill from FlashAlpha did; `stopped` says why it ended before the last instant, as a sentence."""
+    """What a backfill from FlashAlpha did; `stopped` says why it ended before the last instant, as a sentence.
+
+    `not_given` counts what was asked for and did not come, a symbol and an instant each; `not_given_because` is the reason of the
+    last one, a sentence. `given_up` are the symbols that were asked for no more.
+    """
 
     stored: Appended
     calls: int
     stopped: str | None = None
+    not_given: int = 0
+    not_given_because: str | None = None
+    given_up: tuple[str, ...] = ()
 
 
 def instants_of(start: datetime, stop: datetime, step: Step) -> list[datetime]:
@@ -72,15 +85,12 @@ class Task:
 
 def recompute(archive: Archive, task: Task, staleness: timedelta) -> list[Recomputed]:
     """The exposures of the chains that are the last as of the instants of a task, each chain once. Pure but for the reading."""
-    done: dict[tuple[str, datetime], Recomputed] = {}
-    for at in task.instants:
-        found = archive.chains_as_of([task.symbol], at, staleness=staleness)
-        known = found.known.get(task.symbol)
-        if found.source is None or known is None or known <= task.since or (found.source, known) in done:
-            continue
-        for exposure in measured(ChainSnapshot(found.chains, (), _PROVENANCE)).exposures.values():
-            done[found.source, known] = Recomputed(found.source, known, exposure)
-    return list(done.values())
+    found = archive.map_chains(task.symbol, task.instants, _exposure_of, after=task.since, staleness=staleness)
+    return [Recomputed(source, known, exposure) for source, known, exposure in found if exposure is not None]
+
+
+def _exposure_of(chain: Chain) -> SymbolExposure | None:
+    return measured(ChainSnapshot({chain.symbol: chain}, (), _PROVENANCE)).exposures.get(chain.symbol)
 
 
 def tasks_of(symbols: Sequence[str], instants: Sequence[datetime]) -> list[Task]:
@@ -162,24 +172,56 @@ async def backfill_from_vendor(
 
     What is stored counts as known from the instant it was asked for. Raises ArchiveError.
     """
-    stored, spent = Appended(0, 0), 0
+    stored, spent, failures = Appended(0, 0), 0, 0
+    in_vain = _InVain()
+
+    def done(stopped: str | None = None) -> FromVendor:
+        return FromVendor(stored, spent, stopped, in_vain.count, in_vain.because, in_vain.given_up(symbols))
+
     for position, at in enumerate(reversed(instants)):
         told(position, len(instants), f"{spent:,} of {calls:,} calls, {at.astimezone(EASTERN):%Y-%m-%d %H:%M}")
-        wanted = await anyio.to_thread.run_sync(_lacking, archive, source_name, symbols, at)
+        asked_for = [symbol for symbol in symbols if symbol not in in_vain.given_up(symbols)]
+        wanted = await anyio.to_thread.run_sync(_lacking, archive, source_name, asked_for, at) if asked_for else []
         affordable = _affordable(source, wanted, at, calls - spent)
         if wanted and not affordable:
-            return FromVendor(stored, spent, f"The budget of {calls:,} calls is used up; run it again to go on from there.")
+            return done(f"The budget of {calls:,} calls is used up; run it again to go on from there.")
         if not wanted:
             continue
         spent += _cost(source, affordable, at)
         answer = await source.exposures(affordable, at)
+        in_vain.note(answer)
+        reasons = {one.reason for one in answer.missing}
         if answer.exposures:
             recording = Recording(at, list(answer.exposures.values()), source_name, (), answer.provenance.units)
             stored = stored.plus(await anyio.to_thread.run_sync(_append, archive, recording))
-        elif answer.missing and all(one.reason in _HOPELESS for one in answer.missing):
-            return FromVendor(stored, spent, answer.missing[0].detail)
+        elif reasons and reasons <= _HOPELESS:
+            return done(answer.missing[0].detail)
+        failures = failures + 1 if reasons and not answer.exposures and reasons <= _FAILED else 0
+        if failures == _FAILURES_IN_A_ROW:
+            return done(f"It was given up after {failures} failures in a row; run it again to go on.")
     told(len(instants), len(instants), f"{spent:,} of {calls:,} calls")
-    return FromVendor(stored, spent)
+    return done()
+
+
+class _InVain:
+    """What a vendor was asked for and did not give, so far."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.because: str | None = None
+        self._in_a_row: dict[str, int] = {}
+
+    def note(self, answer: Snapshot) -> None:
+        """Take account of one more answer."""
+        for one in answer.missing:
+            self.count += 1
+            self.because = one.detail
+            self._in_a_row[one.symbol] = self._in_a_row.get(one.symbol, 0) + 1
+        self._in_a_row.update(dict.fromkeys(answer.exposures, 0))
+
+    def given_up(self, symbols: Sequence[str]) -> tuple[str, ...]:
+        """Those of the symbols that were asked for in vain too often."""
+        return tuple(symbol for symbol in symbols if self._in_a_row.get(symbol, 0) >= IN_VAIN_IN_A_ROW)
 
 
 def _append(archive: Archive, recording: Recording) -> Appended:

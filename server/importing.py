@@ -274,6 +274,8 @@ def print_import(archive: Archive | None, format_name: str, paths: Sequence[Path
         sys.stdout.writelines(f"take  {_described(one)}\n" for one in report.taken)
     sys.stdout.writelines(f"drop  {_named(one.path, one.listing)}: {one.reason}.\n" for one in report.dropped)
     symbols = len({one.listing.symbol for one in report.taken})
+    if not (report.taken or report.dropped):
+        sys.stdout.write(f"No file that could hold chains ({', '.join(_CHAIN_SUFFIXES)}) is in {', '.join(map(str, paths))}.\n")
     sys.stdout.write(f"{_verdict(report, symbols)}\n")
     different = report.stored.rows_different if report.stored is not None else 0
     return not report.dropped and not different and bool(report.taken)

@@ -93,6 +93,7 @@ class Recorder:
         self._archive = archive
         self._clockwork = clockwork
         self._say = say
+        self._quoted: dict[str, datetime] = {}
 
     async def run(self, symbols: Sequence[str], step: Step) -> None:
         """Record until cancelled. Raises RecordingRefusedError where nothing can ever be recorded this way."""
@@ -151,9 +152,15 @@ class Recorder:
             contracts = f" with {sum(len(chain) for chain in chains):,} contracts" if chains else ""
             self._say(
                 f"{_clock(due)}: stored {len(exposures)} of {len(symbols)} names{contracts}, known from "
-                f"{known.astimezone(UTC).isoformat().replace('+00:00', 'Z')}{_told(missing)}."
+                f"{known.astimezone(UTC).isoformat().replace('+00:00', 'Z')}{self._repeated(exposures)}{_told(missing)}."
             )
         return True
+
+    def _repeated(self, exposures: Sequence[SymbolExposure]) -> str:
+        """How many names came with the quotes of their last snapshot: a source that keeps answers may be asked too often."""
+        repeated = sum(self._quoted.get(one.symbol) == one.quote_time for one in exposures)
+        self._quoted.update({one.symbol: one.quote_time for one in exposures})
+        return f"; quotes no newer than before for {repeated}" if repeated else ""
 
     async def _wait_until(self, instant: datetime) -> None:
         while (left := (instant - self._clockwork.clock()).total_seconds()) > 0:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from exposure.basket_attribution import BasketAttribution, NameChange
 
 _DEFAULT_ANSWER_CHARACTERS = 3_550
+_LOSSES = ("thin_coverage", "unusable_rows")
 _READING = (
     "Weighted mean of the market's dealer exposure. Parts by revaluing in the order listed; what two do together goes to the "
     "later one. Each net is rounded to one unit and its parts, by largest remainder, so that before + parts = after as printed; "
@@ -246,6 +247,10 @@ def _notices(findings: ChangeFindings) -> list[Notice]:
         sentence = f"Quotes are no newer at the later end for {counted(len(same), 'name')}: {some_of(same)}; no change is known."
         notices.append(Notice("same_quotes", sentence))
     notices += chain_notices(findings.is_now)
+    # The nets of the earlier end stand beside the later ones, as if they were of as much of the market.
+    notices += [
+        Notice(one.code, f"At the earlier end: {one.message}") for one in chain_notices(findings.was) if one.code in _LOSSES
+    ]
     if findings.asked.merged:
         notices.append(Notice("merged_symbols", f"Named more than once, weights added: {some_of(findings.asked.merged)}."))
     return list(dict.fromkeys([*notices, *overlap_notices(findings.is_now), *weak_sign_notices(findings.is_now)]))

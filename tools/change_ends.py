@@ -88,6 +88,11 @@ def aggregated(
 def refuse_incomparable(before: Snapshot, after: Snapshot) -> None:
     """Raises ToolError where the ends are in other units, one is synthetic, or every quote is the same at both."""
     was, is_now = before.provenance, after.provenance
+    if was.units != is_now.units and was.source == is_now.source:
+        raise ToolError(
+            f"The source {was.source} has the two ends from different providers, in other units, which cannot be compared. "
+            "Name two instants of one of them; basket_exposure with at says whose numbers it holds."
+        )
     if was.units != is_now.units:
         raise ToolError(
             f"This would compare numbers of the source {is_now.source} with those of {was.source}, which are in other units. "

@@ -42,6 +42,10 @@ from tools.history_text import history_text
 from tools.state import AppState
 
 _Found = TypeVar("_Found")
+_OTHER_PROVIDER = (
+    "The window's readings and the basket of its last one, {}, are from different providers, in other units, and one answer "
+    "never mixes two. End the window at an instant at which one of them has more of the names, or ask for fewer names."
+)
 _NO_SERIES = (
     "The source that answers past instants keeps no series, or could read none of it in time. A shorter window, a longer step or "
     "fewer names take less time; data_status says what can be asked."
@@ -76,6 +80,8 @@ async def basket_history(
     snapshot = await asked_market(ctx, tuple(asked.weights), resolved)
     if values is None:
         raise nothing_arrived(absent(asked.weights, snapshot), _no_reading(history))
+    if snapshot.exposures and snapshot.provenance.units != history.units:
+        raise ToolError(_OTHER_PROVIDER.format(eastern_clock(resolved)))
     snapshot = replace(snapshot, provenance=replace(snapshot.provenance, at=span.end))
     try:
         result = aggregate(asked, snapshot, signed, ambiguous_below=state.ambiguous_below)

@@ -198,6 +198,15 @@ class TestPercentile:
         assert summary.values.current.lowest == summary.values.current.highest == summary.values.current.percentile
         assert "no weight was missing" in summary.values.current.meaning
 
+    def test_a_value_above_nearly_all_is_not_said_to_be_above_all(self) -> None:
+        summary = a_summary([*map(float, range(500)), 499.0])
+        assert summary.values is not None
+        assert summary.values.current.percentile == pytest.approx(99.9)
+        assert "above 99.9% of the 500 earlier readings" in summary.values.current.meaning
+        alone = a_summary([1.0, 2.0]).values
+        assert alone is not None
+        assert alone.current.meaning == "There is 1 earlier reading in the window; a percentile needs 20."
+
     def test_a_record_is_a_hundred_and_not_less(self) -> None:
         """Counting the value itself among the earlier ones would give 97.6 at most."""
         assert percentile_among(9.0, np.arange(8.0).repeat(3)) == 100.0

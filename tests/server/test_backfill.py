@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from exposure.dealer import Nets, PublishedNets, SymbolExposure
 from exposure.legs import measure
 from exposure.sampling import Step
 from exposure.snapshot import Missing, MissingReason, Mode, Provenance, Snapshot
-from server.backfill import backfill_from_chains, backfill_from_vendor, instants_of, recomputed
+from server.backfill import IN_VAIN_IN_A_ROW, backfill_from_chains, backfill_from_vendor, instants_of, recomputed
 from sources.background import Progress
 from sources.base import CallsNeeded, SourceStatus
 from tests.builders import QUOTE_TIME, a_call, a_chain, a_put, an_exposure
@@ -31,7 +33,11 @@ SYMBOLS = ("AMD", "MU", "NVDA")
 
 
 def an_archive(folder: Path) -> Archive:
-    return Archive(folder, clock=lambda: NOW)
+    return Archive(folder, clock=now)
+
+
+def now() -> datetime:
+    return NOW
 
 
 def chain_of(symbol: str, at: datetime) -> Chain:
@@ -92,16 +98,18 @@ def test_a_chain_is_filed_under_its_own_instant_once_however_often_it_is_the_las
     assert archive.instants(QUOTE_TIME - DAY, NOW) == (QUOTE_TIME,)
 
 
-def test_what_is_stored_does_not_depend_on_how_many_threads_computed_it(tmp_path: Path) -> None:
+def test_what_is_stored_does_not_depend_on_what_computed_it(tmp_path: Path) -> None:
     contents = []
-    for threads in (1, 2, 4):
-        archive = chains_only(tmp_path / str(threads))
-        with ThreadPoolExecutor(threads) as executor:
+    makers: list[Callable[[], Executor]] = [partial(ThreadPoolExecutor, count) for count in (1, 2, 4)]
+    makers.append(partial(ProcessPoolExecutor, 2, mp_context=get_context("spawn")))
+    for number, make in enumerate(makers):
+        archive = chains_only(tmp_path / str(number))
+        with make() as executor:
             backfill_from_chains(archive, SYMBOLS, _closes(4), staleness=DAYS, executor=executor)
         archive.export_finished_days()
-        contents.append(content_of(tmp_path / str(threads)))
+        contents.append(content_of(tmp_path / str(number)))
     assert contents[0]
-    assert contents[0] == contents[1] == contents[2]
+    assert contents == [contents[0]] * 4
 
 
 def test_a_backfill_that_is_given_up_has_stored_whole_days_and_is_gone_on_with(tmp_path: Path) -> None:
@@ -135,8 +143,9 @@ def test_sessions_come_in_order_whatever_finishes_first(tmp_path: Path) -> None:
 class Vendor:
     """Publishes nets at one call a symbol; XYZ is not covered."""
 
-    def __init__(self, *, entitled: bool = True) -> None:
+    def __init__(self, *, entitled: bool = True, failing: Sequence[datetime] = ()) -> None:
         self.entitled = entitled
+        self.failing = failing
         self.asked: list[tuple[tuple[str, ...], datetime | None]] = []
 
     async def exposures(
@@ -148,6 +157,9 @@ class Vendor:
         if not self.entitled:
             refused = tuple(Missing(one, MissingReason.NOT_ENTITLED, "Your plan has no replay.") for one in symbols)
             return Snapshot({}, refused, provenance)
+        if at in self.failing:
+            failed = tuple(Missing(one, MissingReason.FETCH_FAILED, f"{one} failed.") for one in symbols)
+            return Snapshot({}, failed, provenance)
         exposures = {symbol: _published(symbol, at) for symbol in symbols if symbol != "XYZ"}
         missing = tuple(Missing(one, MissingReason.NO_DATA_AT, f"No {one}.") for one in symbols if one not in exposures)
         return Snapshot(exposures, missing, provenance)
@@ -192,6 +204,26 @@ async def test_a_vendor_that_refuses_everything_is_not_asked_again(tmp_path: Pat
     uncovered = Vendor()
     done = await backfill_from_vendor(uncovered, "flashalpha", an_archive(tmp_path), ("XYZ",), _closes(4), calls=9)
     assert (done.calls, done.stopped, done.stored) == (4, None, Appended(0, 0))
+    assert (done.not_given, done.not_given_because, done.given_up) == (4, "No XYZ.", ())
+
+
+@pytest.mark.anyio
+async def test_a_symbol_that_is_never_given_does_not_eat_the_budget(tmp_path: Path) -> None:
+    vendor, instants = Vendor(), _closes(30)
+    done = await backfill_from_vendor(vendor, "flashalpha", an_archive(tmp_path), ("XYZ", "SPY"), instants, calls=99)
+    assert (done.stored, done.stopped) == (Appended(30, 0), None)
+    assert (done.calls, done.not_given, done.given_up) == (30 + IN_VAIN_IN_A_ROW, IN_VAIN_IN_A_ROW, ("XYZ",))
+
+
+@pytest.mark.anyio
+async def test_a_vendor_that_cannot_be_reached_is_given_up_and_an_instant_that_fails_is_passed_over(tmp_path: Path) -> None:
+    vendor = Vendor(failing=_closes(4)[1:3])
+    done = await backfill_from_vendor(vendor, "flashalpha", an_archive(tmp_path), ("SPY",), _closes(4), calls=9)
+    assert (done.stored, done.calls, done.stopped, done.not_given) == (Appended(2, 0), 4, None, 2)
+    vendor = Vendor(failing=_closes(6))
+    done = await backfill_from_vendor(vendor, "flashalpha", an_archive(tmp_path), ("QQQ",), _closes(6), calls=9)
+    assert (done.calls, done.not_given, done.not_given_because) == (3, 3, "QQQ failed.")
+    assert done.stopped == "It was given up after 3 failures in a row; run it again to go on."
 
 
 def test_the_commands_fill_look_at_and_tidy_an_archive(tmp_path: Path) -> None:

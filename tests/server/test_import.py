@@ -18,6 +18,7 @@ from sources.computed import ComputedSource
 from sources.files.reader import FilesReader
 from tests import real_data
 from tests.sources.chain_files import CANARY, a_document, a_row, write_bytes, write_json, write_table
+from tests.tools.change_desk import change_of
 from tests.tools.desk import Era, a_desk
 from tests.transport.stdio import run_command
 
@@ -163,6 +164,29 @@ async def test_the_daily_chains_of_goog_answer_for_their_closes(tmp_path: Path, 
         early = await desk.refusal(symbols="GOOG", at="2015-12-22")
         assert "no_data_at" in early
         assert "2015-12-23" not in early
+
+
+@pytest.mark.anyio
+@pytest.mark.real_data
+async def test_the_change_of_goog_between_two_closes_is_explained_by_parts_that_add_up(tmp_path: Path, era: Era) -> None:
+    archive = an_archive(tmp_path)
+    imported(archive, real_data.FOLDER / "lean")
+    source = ArchiveSource(archive, clock=lambda: NOW, staleness=DAYS)
+    answer = await change_of(source, era, symbols="GOOG", since="2015-12-23", at="2015-12-24")
+    assert answer.structured["kinds"] == {"attributed": 1}
+    parts = answer.structured["nets"]["parts"]
+    assert parts["unexplained"] == parts["weights_and_membership"] == [0, 0, 0, 0]
+    assert all(parts[name][0] for name in ("time", "spot", "volatility", "open_interest", "coverage"))
+    thin = [one["message"] for one in answer.structured["warnings"] if one["code"] == "thin_coverage"]
+    assert [sentence.split()[-1] for sentence in thin] == ["53%.", "47%."]
+
+
+def test_a_folder_without_chains_is_said_to_have_none(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "chains", "notes.txt", b"not a chain")
+    answer = run_command("import", "auto", str(tmp_path / "chains"), "--archive-dir", str(tmp_path / "archive"))
+    assert answer.returncode == 1
+    assert answer.stdout.startswith(f"No file that could hold chains (.json, .csv) is in {tmp_path / 'chains'}.\n0 chains")
+    assert not (tmp_path / "archive").exists()
 
 
 def test_the_command_imports_reports_and_says_with_its_exit_code_whether_all_was_taken(tmp_path: Path) -> None:

@@ -157,6 +157,18 @@ async def test_a_line_says_what_is_there_and_what_is_missing(tmp_path: Path) -> 
     assert len(found.chains["NVDA"]) == 2
 
 
+async def test_quotes_that_are_those_of_the_snapshot_before_are_told(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, at(5, 10))
+    recorder, quoted = desk.recorder(), desk.clock.now
+    desk.reader.clock = lambda: quoted
+    for minute in (0, 1):
+        desk.clock.now = at(5, 10, minute)
+        assert await recorder.take(["NVDA"], desk.clock.now, Step.MINUTE)
+    quoted = desk.clock.now = at(5, 10, 2)
+    assert await recorder.take(["NVDA"], desk.clock.now, Step.MINUTE)
+    assert [line.split("Z", 1)[1] for line in desk.said] == [".", "; quotes no newer than before for 1.", "."]
+
+
 async def test_nothing_arrived_is_said_and_stores_nothing(tmp_path: Path) -> None:
     desk = Desk(tmp_path, at(5, 10))
     desk.reader.answers = False
@@ -242,6 +254,15 @@ def test_what_cannot_be_recorded_is_refused_with_a_sentence(tmp_path: Path, argu
     assert sentence in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
     assert not (tmp_path / "archive").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_first_snapshot(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for folder in (file, file / "archive"):
+        answer = run_command("record", "--symbols", "NVDA", "--archive-dir", str(folder))
+        assert (answer.returncode, answer.stdout) == (2, "")
+        assert f"because {file} is a file; name another folder." in answer.stderr
 
 
 def test_once_records_now_and_synthetic_and_real_data_never_share_a_folder(tmp_path: Path) -> None:

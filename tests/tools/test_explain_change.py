@@ -12,7 +12,7 @@ import pytest
 
 from exposure.snapshot import MissingReason
 from sources.market import Market
-from tests.builders import a_vendor_row, an_exposure
+from tests.builders import a_call, a_chain, a_put, a_vendor_row, an_exposure
 from tests.tools.change_desk import (
     BEFORE,
     PARTS,
@@ -165,6 +165,19 @@ async def test_a_source_of_nets_leaves_everything_unexplained(era: Era) -> None:
     assert answer.structured["flip"] is None
     assert answer.structured["before"]["side"] is None
     assert "Flip of the basket: null" in answer.text
+
+
+async def test_what_could_not_be_used_of_the_earlier_end_is_said_as_well() -> None:
+    unusable = [
+        a_call(105.0, open_interest=3_000.0, iv=0.3),
+        a_put(95.0, open_interest=1_000.0, iv=0.3),
+        a_put(90.0, iv=math.nan),
+    ]
+    before = a_chain(unusable, symbol="NVDA", quote_time=BEFORE)
+    source = TwoInstants(books([before]), books([a_book("NVDA", spot=103.0)]))
+    answer = await change_of(source, symbols="NVDA")
+    (sentence,) = [one["message"] for one in answer.structured["warnings"] if one["code"] == "thin_coverage"]
+    assert sentence == "At the earlier end: Less than 90% of the open interest was usable in 1 names: NVDA 80%."
 
 
 async def test_nothing_changed_is_an_answer(era: Era) -> None:
