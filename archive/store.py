@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 from archive.answers import (
     Appended,
     ArchiveCoverage,
+    ArchiveError,
     AsOf,
     ChainsAsOf,
     Kind,
@@ -195,6 +196,8 @@ class Archive:
         # A server that replays nothing never pays for loading a storage library.
         with self._lock:
             if self._started is None:
+                if self._folder.is_file():
+                    raise ArchiveError(f"The archive is a folder, and {self._folder} is a file; name another.")
                 from archive.engine import Engine
 
                 self._started = Engine(self._folder)

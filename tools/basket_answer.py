@@ -21,7 +21,7 @@ from tools.basket_model import (
     RestOfBasket,
 )
 from tools.baskets import overlaps
-from tools.figures import eastern_clock, money, percent, some_of
+from tools.figures import counted, eastern_clock, money, percent, some_of
 from tools.fitting import first_that_fits, json_length
 
 _FUNDS_IN_WARNINGS = 2
@@ -275,7 +275,9 @@ def chain_notices(result: BasketExposure) -> list[Notice]:
     }
     if thin:
         worst = ", ".join(f"{symbol} {percent(share, 0)}" for symbol, share in sorted(thin.items(), key=lambda one: one[1])[:3])
-        notices.append(Notice("thin_coverage", f"Less than 90% of the open interest was usable in {len(thin)} names: {worst}."))
+        notices.append(
+            Notice("thin_coverage", f"Less than 90% of the open interest was usable in {counted(len(thin), 'name')}: {worst}.")
+        )
     spoiled = {
         one.exposure.symbol: bad.contracts / one.exposure.coverage.listed
         for one in result.constituents
@@ -285,7 +287,9 @@ def chain_notices(result: BasketExposure) -> list[Notice]:
     }
     if spoiled:
         worst = ", ".join(f"{name} {percent(share)}" for name, share in sorted(spoiled.items(), key=lambda one: -one[1])[:3])
-        sentence = f"Rows that could not be used, their open interest unknown, in {len(spoiled)} names: {worst} of the rows."
+        sentence = (
+            f"Rows that could not be used, their open interest unknown, in {counted(len(spoiled), 'name')}: {worst} of the rows."
+        )
         notices.append(Notice("unusable_rows", sentence))
     flat = [
         one.exposure.symbol
@@ -295,8 +299,7 @@ def chain_notices(result: BasketExposure) -> list[Notice]:
         and one.exposure.coverage.parity_share < 0.5
     ]
     if flat:
-        names = some_of(flat)
-        sentence = f"Most open interest has no two-sided quotes, so its forward is spot at the rate without dividend: {names}."
+        sentence = f"Few two-sided quotes: forwards at the rate, no dividend, for {some_of(flat)}."
         notices.append(Notice("flat_forward", sentence))
     return notices
 

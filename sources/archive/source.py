@@ -80,7 +80,7 @@ class ArchiveSource:
     def _exposures(self, symbols: Sequence[str], at: datetime | None) -> Snapshot:
         wanted = tuple(dict.fromkeys(symbols))
         try:
-            found = self._look_up(wanted, at, chains=True)
+            found = self._look_up(wanted, at)
         except ArchiveError as problem:
             return Snapshot({}, _unreadable(wanted, problem), _provenance(at, None, ()))
         exposures: dict[str, SymbolExposure] = {}
@@ -101,7 +101,7 @@ class ArchiveSource:
     def _chains(self, symbols: Sequence[str], at: datetime | None) -> ChainSnapshot:
         wanted = tuple(dict.fromkeys(symbols))
         try:
-            found = self._look_up(wanted, at, chains=True)
+            found = self._look_up(wanted, at)
         except ArchiveError as problem:
             return ChainSnapshot({}, _unreadable(wanted, problem), _provenance(at, None, ()))
         stale = _behind(found.chains, at)
@@ -112,14 +112,14 @@ class ArchiveSource:
         chains = {symbol: chain for symbol, chain in found.chains.items() if symbol not in stale}
         return ChainSnapshot(chains, (*absent, *without, *stale.values()), found.provenance)
 
-    def _look_up(self, wanted: Sequence[str], at: datetime | None, *, chains: bool) -> _Found:
+    def _look_up(self, wanted: Sequence[str], at: datetime | None) -> _Found:
         """What the archive has as of the instant, or of its newest snapshot."""
         instant = at if at is not None else self._newest()
         if instant is None:
             return _Found({}, {}, None, _provenance(at, None, ()))
         rows = self._archive.as_of(wanted, instant, staleness=self._staleness)
         stored: ChainsAsOf | None = None
-        if chains and (rows.family is None or rows.family.kind is Kind.COMPUTED):
+        if rows.family is None or rows.family.kind is Kind.COMPUTED:
             source = rows.family.source if rows.family is not None else None
             stored = self._archive.chains_as_of(wanted, instant, staleness=self._staleness, source=source)
         taken = {symbol: chain for symbol, chain in stored.chains.items() if _is_last(symbol, stored, rows)} if stored else {}

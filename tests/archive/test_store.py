@@ -343,3 +343,11 @@ def test_an_empty_chain_is_stored_as_it_is(tmp_path: Path) -> None:
     for _ in ("live", "exported"):
         assert identical(archive.chains_as_of(["SPY"], OPEN, staleness=FIVE_DAYS).chains["SPY"], empty)
         archive.export_finished_days()
+
+
+def test_a_file_in_place_of_the_folder_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_text("not a folder", encoding="utf-8")
+    archive = an_archive(tmp_path / "archive")
+    for ask in (archive.coverage, archive.compact, lambda: archive.as_of(["SPY"], OPEN, staleness=FIVE_DAYS)):
+        with pytest.raises(ArchiveError, match="is a file; name another"):
+            ask()

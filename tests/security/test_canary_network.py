@@ -71,12 +71,16 @@ def test_no_answer_error_or_log_line_shows_a_key_that_was_sent(upstream: str, tm
             client.call("frame_dispersion", {"basket": "spx_top"})
             client.close()
         assert any(request.headers.get("x-api-key") == KEY for request in host.requests)
-        doctor = run_command("doctor", environment=environment(host.url))
-        config = run_command("config", "cursor", environment=environment(host.url))
     written = b"".join(client.received).decode() + log.read_text(encoding="utf-8")
     assert_silent(written)
-    assert_silent(doctor.stdout + doctor.stderr)
-    assert_silent(config.stdout + config.stderr)
+
+
+@pytest.mark.parametrize("upstream", ["a good upstream", "one that echoes the key in an error"])
+@pytest.mark.parametrize("command", [["doctor"], ["config", "cursor"]])
+def test_no_command_shows_a_key_that_was_sent(command: list[str], upstream: str) -> None:
+    with Loopback(fallback=MISBEHAVIOUR[upstream]) as host:
+        answer = run_command(*command, environment=environment(host.url))
+    assert_silent(answer.stdout + answer.stderr)
 
 
 def test_no_object_that_holds_the_key_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -255,7 +255,7 @@ async def test_warnings_carry_what_the_source_and_the_chains_say(era: Era) -> No
     warnings = {one["code"]: one["message"] for one in answer.structured["warnings"]}
     assert warnings["from_the_source"] == "Something to know."
     assert "NVDA 50%" in warnings["thin_coverage"]
-    assert warnings["flat_forward"].endswith("without dividend: NVDA.")
+    assert warnings["flat_forward"].endswith("no dividend, for NVDA.")
     assert "1 of 2 names carries no date" in warnings["oi_date_unknown"]
     assert "75% of the weight is single stocks" in warnings["weak_sign_assumption"]
     for message in warnings.values():
