@@ -177,7 +177,7 @@ async def test_what_could_not_be_used_of_the_earlier_end_is_said_as_well() -> No
     source = TwoInstants(books([before]), books([a_book("NVDA", spot=103.0)]))
     answer = await change_of(source, symbols="NVDA")
     (sentence,) = [one["message"] for one in answer.structured["warnings"] if one["code"] == "thin_coverage"]
-    assert sentence == "At the earlier end: Less than 90% of the open interest was usable in 1 names: NVDA 80%."
+    assert sentence == "At the earlier end: Less than 90% of the open interest was usable in 1 name: NVDA 80%."
 
 
 async def test_nothing_changed_is_an_answer(era: Era) -> None:
