@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -265,7 +266,7 @@ class Engine:
         for day in days:
             for _ in range(_ATTEMPTS):
                 try:
-                    done = self._guarded(lambda day=day: export_day(self._layout, self._pool, self._quarantine, day))  # type: ignore[misc]
+                    done = self._guarded(partial(export_day, self._layout, self._pool, self._quarantine, day))
                 except DamagedFileError as problem:
                     self._put_aside(problem)
                     remarks.append(str(problem))

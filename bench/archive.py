@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -202,7 +203,7 @@ def as_of(folder: Path, rounds: int = 15) -> AsOfTimes:
     archive = Archive(folder, clock=_now)
     asked = [session.open + timedelta(minutes=20 + minute) for minute in range(300)]
     archive.as_of(SYMBOLS, asked[0], staleness=FIVE_DAYS)
-    cached = [seconds(lambda at=at: archive.as_of(SYMBOLS, at, staleness=FIVE_DAYS)) for at in asked]  # type: ignore[misc]
+    cached = [seconds(partial(archive.as_of, SYMBOLS, at, staleness=FIVE_DAYS)) for at in asked]
     live = _live(archive, minutes)
     return AsOfTimes(interleaved(ours=uncached, theirs=decode, rounds=rounds), 1e3 * statistics.median(cached), live)
 
@@ -214,7 +215,7 @@ def _live(archive: Archive, minutes: NDArray[np.datetime64]) -> float:
         known = start + timedelta(minutes=minute)
         archive.append(known, rows_at(known), source="bench")
     asked = [start + timedelta(minutes=20 + minute) for minute in range(300)]
-    times = [seconds(lambda at=at: archive.as_of(SYMBOLS, at, staleness=FIVE_DAYS)) for at in asked]  # type: ignore[misc]
+    times = [seconds(partial(archive.as_of, SYMBOLS, at, staleness=FIVE_DAYS)) for at in asked]
     return 1e3 * statistics.median(times)
 
 
@@ -237,7 +238,7 @@ def appends(count: int = 400) -> tuple[float, float]:
         archive, start = Archive(Path(folder), clock=_now), datetime(2024, 6, 5, 13, 30, tzinfo=UTC)
         snapshots = [(start + timedelta(seconds=30 * step), rows_at(start)) for step in range(count)]
         archive.append(start - timedelta(minutes=1), rows_at(start - timedelta(minutes=1)), source="bench")
-        times = [seconds(lambda one=one: archive.append(one[0], one[1], source="bench")) for one in snapshots]  # type: ignore[misc]
+        times = [seconds(partial(archive.append, *one, source="bench")) for one in snapshots]
         return 1e3 * statistics.median(times), 1e3 * float(np.quantile(times, 0.99))
 
 

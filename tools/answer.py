@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent
@@ -23,6 +23,10 @@ _REPLAY_GAP = timedelta(minutes=2)
 _FRESH = timedelta(hours=1)
 _MIXED_QUOTES = timedelta(minutes=20)
 _NAMES_IN_A_HEADLINE = 3
+
+
+FlipStatusName = Literal["found", "none_in_range", "unstable"]
+"""The values of `exposure.zero_gamma.FlipStatus`, which imports numpy."""
 
 
 class WarningLine(Part):

@@ -53,6 +53,8 @@ AllowCallsArgument = Annotated[
     WithJsonSchema({"type": "integer"}),
     Field(ge=0, le=10_000, description="Most provider calls it may cost, quota or not", examples=[10]),
 ]
+SmileName = Literal["sticky_strike", "sticky_delta"]
+"""What the smile does when spot moves; see `exposure.holdings.SmileRule`."""
 ConventionName = Literal[
     "street",
     "dealers_long_calls_short_puts",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
-import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 
@@ -36,13 +34,12 @@ from tools.change_ends import End, aggregated, read_end, refuse_incomparable
 from tools.change_model import ChangeAnswer
 from tools.change_text import change_text
 from tools.definition import ToolDefinition
+from tools.off_the_loop import in_a_thread
 from tools.state import AppState
 
 if TYPE_CHECKING:
     # numpy is imported by the functions that need it: this module is imported at start-up.
     from exposure.basket_attribution import BasketAttribution
-
-_Found = TypeVar("_Found")
 
 
 async def explain_change(
@@ -73,9 +70,9 @@ async def explain_change(
     was = aggregated(asked, before, signed, earlier.instant, ambiguous_below=state.ambiguous_below)
     refuse_incomparable(before.snapshot, after.snapshot)
     read = [*earlier.notices, *(replay.notices if replay else age_notices(after.snapshot, now))]
-    attribution = await _in_a_thread(partial(_attribution, was, before, is_now, after))
+    attribution = await in_a_thread(partial(_attribution, was, before, is_now, after))
     findings = ChangeFindings(asked, before, after, was, is_now, attribution, read, full)
-    answer = await _in_a_thread(partial(fitting_answer, findings))
+    answer = await in_a_thread(partial(fitting_answer, findings))
     return tool_result(change_text(answer), structured(answer))
 
 
@@ -90,10 +87,6 @@ TOOL = ToolDefinition(
     ),
     function=explain_change,
 )
-
-
-async def _in_a_thread(compute: Callable[[], _Found]) -> _Found:
-    return await anyio.to_thread.run_sync(compute, abandon_on_cancel=True)
 
 
 def _attribution(was: BasketExposure, before: End, is_now: BasketExposure, after: End) -> BasketAttribution:

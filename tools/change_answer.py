@@ -26,8 +26,7 @@ from tools.change_model import (
 from tools.change_rounding import Column, adding_up
 from tools.change_text import change_text
 from tools.figures import counted, eastern_clock, some_of
-from tools.fitting import first_that_fits, json_length
-from tools.history_notices import limited_notices
+from tools.fitting import first_that_fits, json_length, limited_notices
 
 if TYPE_CHECKING:
     # numpy is imported by the functions that need it: this module is imported at start-up.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
+
+from exposure.snapshot import Notice
+from tools.figures import counted
 
 Room = TypeVar("Room")
 Drafted = TypeVar("Drafted")
@@ -25,6 +28,14 @@ def first_that_fits(
     if drafted is None:
         raise ValueError("no room to fit an answer into")
     return drafted
+
+
+def limited_notices(notices: Sequence[Notice], most: int) -> list[Notice]:
+    """The first `most` of the notices, which come in order of importance, and how many more there are."""
+    others = len(notices) - most
+    if others <= 0:
+        return list(notices)
+    return [*notices[:most], Notice("more_warnings", f"{counted(others, 'more warning')} with detail=full.")]
 
 
 def json_length(structured: Mapping[str, object]) -> int:

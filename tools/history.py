@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
@@ -39,9 +37,9 @@ from tools.history_arguments import (
 from tools.history_model import HistoryAnswer
 from tools.history_readings import COLUMNS, History, history_of
 from tools.history_text import history_text
+from tools.off_the_loop import in_a_thread
 from tools.state import AppState
 
-_Found = TypeVar("_Found")
 _OTHER_PROVIDER = (
     "The window's readings and the basket of its last one, {}, are from different providers, in other units, and one answer "
     "never mixes two. End the window at an instant at which one of them has more of the names, or ask for fewer names."
@@ -67,13 +65,13 @@ async def basket_history(
     state = ctx.request_context.lifespan_context
     asked = requested_basket(symbols, weights, basket, state.baskets)
     span = requested_window(window, at, state.clock())
-    chosen = await _in_a_thread(partial(requested_step, step, span, len(asked.weights)))
-    instants, off_step = await _in_a_thread(partial(expected_instants, span, chosen))
+    chosen = await in_a_thread(partial(requested_step, step, span, len(asked.weights)))
+    instants, off_step = await in_a_thread(partial(expected_instants, span, chosen))
     signed = chosen_convention(convention, state.convention)
     block = await state.market.series(tuple(asked.weights), instants, COLUMNS, ctx.report_progress)
     if block is None:
         raise ToolError(_NO_SERIES)
-    history = await _in_a_thread(partial(history_of, block, asked, signed, instants, off_step=off_step))
+    history = await in_a_thread(partial(history_of, block, asked, signed, instants, off_step=off_step))
     values = history.summary.values
     # What stands behind the last reading: reasons of missing names, quote times, open interest.
     resolved = values.last.at if values else span.end
@@ -90,7 +88,7 @@ async def basket_history(
         raise nothing_arrived(absent(asked.weights, snapshot), why) from None
     question = HistoryQuestion(asked, span, chosen, page, detail == "full")
     findings = HistoryFindings(question, history, values, snapshot, result)
-    answer = await _in_a_thread(partial(fitting_answer, findings))
+    answer = await in_a_thread(partial(fitting_answer, findings))
     return tool_result(history_text(answer), structured(answer))
 
 
@@ -105,10 +103,6 @@ TOOL = ToolDefinition(
     ),
     function=basket_history,
 )
-
-
-async def _in_a_thread(compute: Callable[[], _Found]) -> _Found:
-    return await anyio.to_thread.run_sync(compute, abandon_on_cancel=True)
 
 
 def _no_reading(history: History) -> str:

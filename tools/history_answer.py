@@ -13,7 +13,7 @@ from exposure.snapshot import Notice, Snapshot
 from tools.answer import common_fields, coverage_sentence, time_notices, warning_list, without_detail
 from tools.basket_answer import chain_notices, overlap_notices, partial_notices, weak_sign_notices
 from tools.figures import counted, eastern_clock, money, some_of
-from tools.fitting import first_that_fits, json_length
+from tools.fitting import first_that_fits, json_length, limited_notices
 from tools.history_arguments import Window, page_count
 from tools.history_model import (
     FlipRow,
@@ -32,7 +32,6 @@ from tools.history_model import (
     SparklinePart,
     WindowPart,
 )
-from tools.history_notices import limited_notices
 from tools.history_readings import History
 from tools.history_text import history_text
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
-import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
@@ -32,6 +31,7 @@ from tools.at import replay_instant
 from tools.baskets import named_basket
 from tools.definition import ToolDefinition
 from tools.figures import echoed
+from tools.off_the_loop import in_a_thread
 from tools.state import AppState
 from tools.stress_answer import fitting_answer, structured
 from tools.stress_arguments import (
@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from exposure.stress import Stress
 
 _BROAD_INDEX = "SPX"
-_Found = TypeVar("_Found")
 
 
 async def stress_basket(
@@ -95,14 +94,14 @@ async def stress_basket(
         result, used = _together(question, snapshot, state.ambiguous_below), Betas.none()
         repriced = None
     else:
-        snapshot = await _in_a_thread(partial(measured, chains))
+        snapshot = await in_a_thread(partial(measured, chains))
         result = _together(question, snapshot, state.ambiguous_below)
         used = await resolved_betas(asked_betas, state.market, against, tuple(snapshot.exposures), instant)
         usable = {symbol: chains.chains[symbol] for symbol in snapshot.exposures}
-        repriced = await _in_a_thread(partial(_repriced, question, usable, used))
+        repriced = await in_a_thread(partial(_repriced, question, usable, used))
     read = replay.notices if replay else age_notices(snapshot, state.clock())
     findings = Findings(question, snapshot, result, used, repriced, tuple(read))
-    answer = await _in_a_thread(partial(fitting_answer, findings))
+    answer = await in_a_thread(partial(fitting_answer, findings))
     return tool_result(stress_text(answer), structured(answer))
 
 
@@ -116,10 +115,6 @@ TOOL = ToolDefinition(
     ),
     function=stress_basket,
 )
-
-
-async def _in_a_thread(compute: Callable[[], _Found]) -> _Found:
-    return await anyio.to_thread.run_sync(compute, abandon_on_cancel=True)
 
 
 async def _published_nets(ctx: Context[AppState], symbols: tuple[str, ...], instant: datetime | None) -> Snapshot:

@@ -13,6 +13,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field, WithJsonSchema
 
 from exposure.instruments import canonical_symbol
+from tools.arguments import SmileName
 from tools.figures import echoed, kind_of
 
 WIDEST_SHOCK = 30.0
@@ -34,7 +35,6 @@ VolatilityPointsArgument = Annotated[
     float, Field(ge=-20, le=50, allow_inf_nan=False, description="Added to all IVs", examples=[5])
 ]
 DaysForwardArgument = Annotated[float, Field(ge=0, le=60, allow_inf_nan=False, description="Days passing", examples=[3])]
-SmileName = Literal["sticky_strike", "sticky_delta"]
 SmileArgument = Annotated[SmileName, Field(description="IVs as spot moves")]
 StressDetailArgument = Annotated[Literal["default", "full"], Field(description="full: all names, curve")]
 

@@ -9,9 +9,10 @@ from exposure.basket import Basket, BasketExposure
 from exposure.dealer import SignConvention
 from exposure.snapshot import Notice, Snapshot
 from tools.answer import time_notices
+from tools.arguments import SmileName
 from tools.basket_answer import chain_notices, overlap_notices, partial_notices, weak_sign_notices
 from tools.figures import counted, money, some_of
-from tools.stress_arguments import AskedShocks, SmileName
+from tools.stress_arguments import AskedShocks
 from tools.stress_betas import Betas
 
 if TYPE_CHECKING:

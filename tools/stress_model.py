@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
 
 from exposure.reliability import DealerGamma, GammaReason, Regime
-from tools.answer import Answer
+from tools.answer import Answer, FlipStatusName
+from tools.arguments import SmileName
 from tools.dispersion_model import NetGexRange
 from tools.figures import Dollars, Percent, Share, ShortShare
 from tools.part import Part
-from tools.stress_arguments import SmileName
 from tools.stress_betas import BetaBasis
-
-FlipStatusName = Literal["found", "none_in_range", "unstable"]
 
 ExactDollars = Percent
 """Dollars that were rounded together with others; rounding them once more would spoil their sum."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 
@@ -19,6 +17,7 @@ from tools.arguments import AllowCallsArgument, AtArgument, ConventionArgument, 
 from tools.asking import asked_market
 from tools.at import replay_instant
 from tools.definition import ToolDefinition
+from tools.off_the_loop import in_a_thread
 from tools.state import AppState
 from tools.symbol_answer import fitting_answer, structured
 from tools.symbol_arguments import (
@@ -34,8 +33,6 @@ from tools.symbol_arguments import (
 from tools.symbol_findings import ChainFindings, Question, findings_of
 from tools.symbol_model import SymbolAnswer
 from tools.symbol_text import symbol_text
-
-_Found = TypeVar("_Found")
 
 
 async def symbol_exposure(
@@ -64,11 +61,11 @@ async def symbol_exposure(
     if chains is None:
         snapshot = await asked_market(ctx, tuple(asked.weights), instant, legs=True, allow_calls=allow_calls)
     else:
-        snapshot = await _in_a_thread(partial(measured, chains))
+        snapshot = await in_a_thread(partial(measured, chains))
     result = _alone(asked, snapshot, question, state.ambiguous_below)
-    findings = await _in_a_thread(partial(_findings, chains, snapshot, question)) if chains is not None else None
+    findings = await in_a_thread(partial(_findings, chains, snapshot, question)) if chains is not None else None
     read = replay.notices if replay else age_notices(snapshot, state.clock())
-    answer = await _in_a_thread(partial(fitting_answer, snapshot, result, findings, question, read))
+    answer = await in_a_thread(partial(fitting_answer, snapshot, result, findings, question, read))
     return tool_result(symbol_text(answer), structured(answer))
 
 
@@ -82,10 +79,6 @@ TOOL = ToolDefinition(
     ),
     function=symbol_exposure,
 )
-
-
-async def _in_a_thread(compute: Callable[[], _Found]) -> _Found:
-    return await anyio.to_thread.run_sync(compute, abandon_on_cancel=True)
 
 
 def _alone(asked: Basket, snapshot: Snapshot, question: Question, ambiguous_below: float) -> BasketExposure:

@@ -13,7 +13,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field, WithJsonSchema
 
 from sources.baskets import BasketCatalogue
-from tools.arguments import requested_basket
+from tools.arguments import SmileName, requested_basket
 from tools.figures import echoed, kind_of
 
 SymbolArgument = Annotated[object, WithJsonSchema({"type": "string"}), Field(description="One ticker", examples=["SPX", "BRK.B"])]
@@ -29,7 +29,6 @@ ExpiryArgument = Annotated[
         examples=["2024-06-21"],
     ),
 ]
-SmileName = Literal["sticky_strike", "sticky_delta"]
 SmileArgument = Annotated[SmileName, Field(description="Volatilities when spot moves")]
 SymbolDetailArgument = Annotated[Literal["default", "full"], Field(description="full adds strikes and every expiry")]
 

@@ -10,8 +10,9 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from exposure.dealer import AtTheMoneyCurve, ForwardBasis, SignConvention
 from exposure.sessions import EASTERN
+from tools.arguments import SmileName
 from tools.figures import counted
-from tools.symbol_arguments import SmileName, StrikeRange
+from tools.symbol_arguments import StrikeRange
 
 if TYPE_CHECKING:
     # numpy is imported by the functions that need it: this module is imported at start-up.

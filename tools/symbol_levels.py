@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tools.symbol_arguments import SmileName
+from tools.arguments import SmileName
 from tools.symbol_model import GexLevel, MaxPainLevel, OpenInterestLevel, PriceLevels, SignChange
 
 if TYPE_CHECKING:

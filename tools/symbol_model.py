@@ -12,18 +12,16 @@ from pydantic_core import CoreSchema
 from exposure.dealer import DropReason, ForwardBasis, SignConvention
 from exposure.instruments import AssetClass
 from exposure.reliability import DealerGamma, GammaReason, Regime
-from tools.answer import Answer, FourNets
+from tools.answer import Answer, FlipStatusName, FourNets
+from tools.arguments import SmileName
 from tools.basket_model import LegsOfName
 from tools.figures import Dollars, Share, ShortShare
 from tools.part import Part
-from tools.symbol_arguments import SmileName
 
 _OBJECT = WithJsonSchema({"type": "object"})
 _MAYBE_OBJECT = WithJsonSchema({"type": ["object", "null"]})
 _TEXT = WithJsonSchema({"type": "string"})
 _MAYBE_TEXT = WithJsonSchema({"type": ["string", "null"]})
-
-FlipStatusName = Literal["found", "none_in_range", "unstable"]
 
 
 class LevelsNull(StrEnum):

@@ -143,3 +143,9 @@ async def a_desk(
     )  # fmt: skip
     async with Client(server, mode=era) as client:
         yield Desk(client)
+
+
+def listed_entry(definition: ToolDefinition) -> dict[str, Any]:
+    """A tool as `tools/list` sends it."""
+    (entry,) = ToolShelf([definition]).listed
+    return entry.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from exposure.chain import Chain
 from exposure.snapshot import MissingReason, Notice
-from server.strict import strict_tool
 from sources.baskets import built_in_baskets
 from tests.builders import a_call, a_chain, a_put
 from tests.tools.change_desk import BEFORE, NetsAtTwoInstants, TwoInstants, books, change_of, demo
-from tests.tools.desk import NOW, Reply
+from tests.tools.desk import NOW, Reply, listed_entry
 from tools.change import TOOL
 
 pytestmark = pytest.mark.anyio
@@ -110,16 +108,7 @@ async def test_nets_alone_are_short() -> None:
 
 
 def test_the_entry_in_the_list_of_tools_is_short_and_every_argument_described() -> None:
-    tool = strict_tool(TOOL)
-    assert tool.annotations is not None
-    entry: dict[str, Any] = {
-        "name": tool.name,
-        "title": tool.title,
-        "description": tool.description,
-        "inputSchema": tool.parameters,
-        "outputSchema": tool.fn_metadata.output_schema,
-        "annotations": tool.annotations.model_dump(by_alias=True, exclude_none=True),
-    }
+    entry = listed_entry(TOOL)
     length = len(json.dumps(entry, separators=(",", ":")))
     print(f"entry {length}")
     assert length < 2_500

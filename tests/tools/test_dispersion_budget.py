@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from exposure.snapshot import Notice
-from server.strict import strict_tool
 from sources.computed import ComputedSource
 from sources.demo.reader import DemoReader
 from tests.builders import an_exposure
-from tests.tools.desk import HandMadeSource, Reply, a_desk
+from tests.tools.desk import HandMadeSource, Reply, a_desk, listed_entry
 from tests.tools.index_market import unsupported_figures
 from tests.tools.scenarios import a_random_name, covered, fifty_long_names
 from tools.dispersion import TOOL
@@ -126,18 +125,9 @@ async def test_the_checker_of_figures_notices_a_number_that_is_off_by_its_last_d
 
 
 def test_the_entry_in_the_list_of_tools_is_short_and_every_argument_described() -> None:
-    tool = strict_tool(TOOL)
-    assert tool.annotations is not None
-    entry = {
-        "name": tool.name,
-        "title": tool.title,
-        "description": tool.description,
-        "inputSchema": tool.parameters,
-        "outputSchema": tool.fn_metadata.output_schema,
-        "annotations": tool.annotations.model_dump(by_alias=True, exclude_none=True),
-    }
+    entry = listed_entry(TOOL)
     assert len(json.dumps(entry, separators=(",", ":"))) < 4_100
     assert len(TOOL.description) <= 500
-    for name, argument in tool.parameters["properties"].items():
+    for name, argument in entry["inputSchema"]["properties"].items():
         assert argument.get("description"), name
         assert argument.get("examples") or argument.get("enum"), name

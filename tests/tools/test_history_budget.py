@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from exposure.snapshot import MissingReason, Notice
-from server.strict import strict_tool
-from tests.tools.desk import Reply
+from tests.tools.desk import Reply, listed_entry
 from tests.tools.history_desk import RecordedSource, closes, demo, history_of, wandering
 from tools.history import TOOL
 
@@ -117,16 +116,7 @@ async def test_a_full_page_is_bounded() -> None:
 
 
 def test_the_entry_in_the_list_of_tools_is_short_and_every_argument_described() -> None:
-    tool = strict_tool(TOOL)
-    assert tool.annotations is not None
-    entry: dict[str, Any] = {
-        "name": tool.name,
-        "title": tool.title,
-        "description": tool.description,
-        "inputSchema": tool.parameters,
-        "outputSchema": tool.fn_metadata.output_schema,
-        "annotations": tool.annotations.model_dump(by_alias=True, exclude_none=True),
-    }
+    entry = listed_entry(TOOL)
     length = len(json.dumps(entry, separators=(",", ":")))
     print(f"entry {length}")
     assert length < 2_500

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from exposure.snapshot import Notice
-from server.strict import strict_tool
 from sources.computed import ComputedSource
 from sources.universe import all_symbols
 from tests.builders import a_call, a_chain, a_put, a_vendor_row
-from tests.tools.desk import Reply, a_source
+from tests.tools.desk import Reply, a_source, listed_entry
 from tests.tools.stress_desk import ChainsReader, HistoryChainsReader, moving_closes, row_at, stressed, the_demo
 from tools.stress import TOOL
 from tools.stress_arguments import MOST_SHOCKS
@@ -121,18 +120,9 @@ async def test_fifty_names_of_a_source_without_chains_stay_within_the_budget() -
 
 
 def test_the_entry_in_the_list_of_tools_is_short_and_every_argument_described() -> None:
-    tool = strict_tool(TOOL)
-    assert tool.annotations is not None
-    entry = {
-        "name": tool.name,
-        "title": tool.title,
-        "description": tool.description,
-        "inputSchema": tool.parameters,
-        "outputSchema": tool.fn_metadata.output_schema,
-        "annotations": tool.annotations.model_dump(by_alias=True, exclude_none=True),
-    }
+    entry = listed_entry(TOOL)
     assert len(json.dumps(entry, separators=(",", ":"))) < 2_800
     assert len(TOOL.description) <= 500
-    for name, argument in tool.parameters["properties"].items():
+    for name, argument in entry["inputSchema"]["properties"].items():
         assert argument.get("description"), name
         assert argument.get("examples") or argument.get("enum"), name
