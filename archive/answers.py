@@ -31,7 +31,7 @@ SERIES_COLUMNS = (
     "net_chex",
     "atm_iv",
 )
-"""What `Archive.series` can be asked for.
+"""What `Archive.series` can be asked for, beside `quote_time` (microseconds since 1970 UTC).
 
 `<greek>_<call|put>` are the legs of computed rows in dollars before any dealer sign, `same_day_...` their part in contracts
 that expire on the day of the quotes, `net_<greek>` the signed numbers of published rows, `atm_iv` the 30-day volatility as a
@@ -166,6 +166,14 @@ class ArchiveCoverage:
     def sources(self) -> tuple[str, ...]:
         """Names of the sources that rows came from."""
         return tuple(sorted({family.source for family in self.families}))
+
+
+@dataclass(frozen=True, slots=True)
+class ChainsHeld:
+    """The symbols an archive holds chains of, by name, and the first US Eastern date it does; None where it holds none."""
+
+    symbols: tuple[str, ...]
+    first: date | None
 
 
 @dataclass(frozen=True, slots=True)

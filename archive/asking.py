@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from datetime import date
 from functools import cache
-from typing import Any, TypeVar
+from itertools import chain as flattened
+from typing import Any, NamedTuple, TypeVar
 
-from archive.answers import Family, Kind, Nearest
-from archive.chain_files import ChainKey
+from archive.answers import ChainsHeld, Family, Kind, Nearest
+from archive.chain_files import ChainKey, Turn
 from archive.layout import from_microseconds
 from archive.rows import Row
 from archive.view import View
 from exposure.chain import Chain
 
 Candidate = TypeVar("Candidate", Family, str)
+
+
+class LastChain(NamedTuple):
+    """A chain, its source, when it became known, and the first instant asked for at which it is the last (microseconds)."""
+
+    source: str
+    known: int
+    at: int
+    chain: Chain
 
 
 def last_rows(
@@ -49,7 +60,9 @@ def last_chains(
     stalest: dict[str, date] = {}
     for day in view.chain_days:
         for symbol in symbols:
-            for name, known in _last_by(view.chain_instants(day, symbol), at, source):
+            with view.chain_day(day, symbol) as chains_there:
+                last = list(_last_by(chains_there.instants, at, source))
+            for name, known in last:
                 there = found.setdefault(name, {})
                 if symbol not in there:
                     there[symbol] = day, known
@@ -61,32 +74,41 @@ def last_chains(
         return None, {}
     chains: dict[str, tuple[int, Chain]] = {}
     for symbol, (day, known) in found[chosen].items():
-        for _, chain in view.chains(day, symbol, {(chosen, known)}):
-            chains[symbol] = known, chain
+        with view.chain_day(day, symbol) as chains_there:
+            for _, chain in flattened.from_iterable(chains_there.read({(chosen, known)}, nullcontext())):
+                chains[symbol] = known, chain
     return chosen, chains
 
 
 def each_last_chain(
-    view: View, symbol: str, instants: Sequence[int], source: str | None, *, after: int
-) -> Iterator[tuple[str, int, int, Chain]]:
+    view: View, symbol: str, instants: Sequence[int], source: str | None, *, after: int, turn: Turn
+) -> Iterator[list[LastChain]]:
     """Every chain that `last_chains` gives of one symbol at one of these instants, if it became known later than `after`.
 
-    Each comes once, as source, known, the first instant at which it is the last, and the chain itself.
+    Each comes once, a few at a time.
     """
     days = view.chain_days
-    held = cache(lambda day: view.chain_instants(day, symbol))
     wanted: dict[date, dict[ChainKey, int]] = {}
-    for at in instants:
-        for day in days:
-            # Of the sources with a chain that day `last_chains` takes the first by name: with one symbol, nothing else differs.
-            last = min(_last_by(held(day), at, source), default=None)
-            if last is not None:
-                if last[1] > after:
-                    wanted.setdefault(day, {}).setdefault(last, at)
-                break
-    for day, keys in wanted.items():
-        for (name, known), chain in view.chains(day, symbol, keys.keys()):
-            yield name, known, keys[name, known], chain
+    with ExitStack() as open_days:
+        held = cache(lambda day: open_days.enter_context(view.chain_day(day, symbol)))
+        for at in instants:
+            for day in days:
+                # Of a day's sources `last_chains` takes the first by name: with one symbol, nothing else differs.
+                last = min(_last_by(held(day).instants, at, source), default=None)
+                if last is not None:
+                    if last[1] > after:
+                        wanted.setdefault(day, {}).setdefault(last, at)
+                    break
+        for day, keys in wanted.items():
+            for chains in held(day).read(keys.keys(), turn):
+                yield [LastChain(*key, keys[key], chain) for key, chain in chains]
+
+
+def chains_held(view: View) -> ChainsHeld:
+    """The symbols the view has chains of, and the first day."""
+    by_day = {day: view.chain_symbols(day) for day in view.chain_days}
+    days = [day for day, symbols in by_day.items() if symbols]
+    return ChainsHeld(tuple(sorted(set().union(*by_day.values()))), min(days, default=None))
 
 
 def nearest(view: View, symbols: Sequence[str], at: int, source: str | None) -> dict[str, Nearest]:

@@ -28,5 +28,5 @@ def values_at(values: NDArray[Any], row: NDArray[np.intp], out: NDArray[np.float
     if len(values) == 0:
         out.fill(np.nan)
         return
-    np.take(values, row, out=out, mode="clip")
+    np.take(values.astype(np.float64, copy=False), row, out=out, mode="clip")
     out[row < 0] = np.nan

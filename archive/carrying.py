@@ -54,19 +54,22 @@ class History:
             self._exported.setdefault(day.year, {})[day.toordinal()] = file.generation
 
     def carried(
-        self, family: Family, symbols: Sequence[str], instants: Integers, window: Window, staleness: int
-    ) -> dict[str, NDArray[np.float64]]:
-        """Each column of the window but `quote_time`, shape (symbols, instants), as known at each instant."""
-        names = [name for name in window.names if name != "quote_time"]
-        out = {name: np.empty((len(symbols), len(instants))) for name in names}
+        self, family: Family, symbols: Sequence[str], instants: Integers, names: Sequence[str], staleness: int
+    ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.bool_]]:
+        """Columns as known at each of these ascending instants, and whether anything was; shapes (symbols, instants)."""
+        shape = len(symbols), len(instants)
+        out = {name: np.empty(shape) for name in names}
+        known = np.zeros(shape, dtype=bool)
+        window = Window(int(instants[0]) - staleness, int(instants[-1]), tuple(dict.fromkeys(("quote_time", *names))))
 
         def fill(position: int, columns: Columns) -> None:
             row = rows_at(columns["known"], columns["quote_time"], instants, staleness)
+            known[position] = row >= 0
             for name in names:
                 values_at(columns[name], row, out[name][position])
 
         self.each(family, symbols, window, fill)
-        return out
+        return out, known
 
     def each(self, family: Family, symbols: Sequence[str], window: Window, consume: Callable[[int, Columns], None]) -> None:
         """Call `consume` with the position of each symbol and its rows, oldest first, several threads at a time.

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from archive.record_files import read_whole
 
 def compact(layout: Layout, *, now: datetime, grace: timedelta) -> Tidied:
     """Remove generations that were replaced longer than `grace` ago, and what killed writers left. Raises OSError."""
+    if next(chain(_generations(layout), _leftovers(layout)), None) is None:
+        # Even the lock would be a file in a folder that is not there, or is no archive.
+        return Tidied()
     before = (now - grace).timestamp()
     removed = 0
     with one_writer(layout.turnstile):
@@ -97,7 +100,7 @@ def _by(files: Iterable[DayFile | SymbolFile], key: Callable[[Any], str]) -> Ite
         yield [file.path for file in sorted(group, key=lambda file: file.generation)]
 
 
-def _leftovers(layout: Layout) -> Iterable[Path]:
+def _leftovers(layout: Layout) -> Iterator[Path]:
     """Files a killed writer was still filling, and the logs of live files that are gone."""
     live = set(names_in(layout.live))
     for name in live:

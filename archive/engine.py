@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -13,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from archive import asking, compaction
+from archive import asking, compaction, elsewhere
 from archive.answers import (
     SERIES_COLUMNS,
     Appended,
@@ -21,6 +22,7 @@ from archive.answers import (
     ArchiveError,
     AsOf,
     ChainsAsOf,
+    ChainsHeld,
     Family,
     Kind,
     Nearest,
@@ -51,6 +53,9 @@ class Engine:
     """Everything `Archive` does; see there. Safe for several threads."""
 
     def __init__(self, folder: Path) -> None:
+        # Two threads that both make many short numpy calls hand the interpreter lock to and fro, and together take longer than
+        # one of them alone; so threads read files side by side and compute one at a time.
+        self._one_computes = threading.Lock()
         self._layout = Layout(folder)
         self._pool = LivePool()
         self._records = RecordFiles()
@@ -124,9 +129,9 @@ class Engine:
 
     def map_chains(
         self,
-        symbol: str,
+        symbols: Sequence[str],
         instants: Sequence[datetime],
-        compute: Callable[[Chain], Answer],
+        compute: Callable[[Sequence[Chain]], Sequence[Answer]],
         *,
         after: datetime,
         staleness: timedelta,
@@ -138,14 +143,18 @@ class Engine:
         # What became known later than `after` is not filed under an earlier day.
         first = max(session_date(after), session_date(instants[0] - staleness))
 
-        def question(view: View) -> list[tuple[str, datetime, Answer]]:
-            found = [
-                (known, name, compute(chain))
-                for name, known, at, chain in asking.each_last_chain(view, symbol, moments, source, after=since)
-                if at - to_microseconds(chain.quote_time) <= limit
-            ]
+        def of_symbol(view: View, symbol: str) -> list[tuple[str, datetime, Answer]]:
+            found: list[tuple[int, str, Answer]] = []
+            for chains in asking.each_last_chain(view, symbol, moments, source, after=since, turn=self._one_computes):
+                fresh = [one for one in chains if one.at - to_microseconds(one.chain.quote_time) <= limit]
+                with self._one_computes:
+                    answers = compute([one.chain for one in fresh])
+                found += [(one.known, one.source, answer) for one, answer in zip(fresh, answers, strict=True)]
             found.sort(key=lambda one: one[:2])
             return [(name, from_microseconds(known), answer) for known, name, answer in found]
+
+        def question(view: View) -> list[tuple[str, datetime, Answer]]:
+            return [one for symbol in symbols for one in of_symbol(view, symbol)]
 
         return self._ask(first, session_date(instants[-1]), question)
 
@@ -177,9 +186,10 @@ class Engine:
         source: str | None,
         kind: Kind | None,
     ) -> SeriesBlock:
-        unknown = sorted(set(columns) - set(SERIES_COLUMNS))
+        held = ("quote_time", *SERIES_COLUMNS)
+        unknown = sorted(set(columns) - set(held))
         if unknown:
-            raise ArchiveError(f"The archive has no series of {', '.join(unknown)}; it has {', '.join(SERIES_COLUMNS)}.")
+            raise ArchiveError(f"The archive has no series of {', '.join(unknown)}; it has {', '.join(held)}.")
         wanted, moments = list(dict.fromkeys(symbols)), _as_microseconds(instants)
         empty = {name: np.full((len(wanted), len(moments)), np.nan) for name in columns}
         stamps = moments.astype("datetime64[us]")
@@ -191,13 +201,33 @@ class Engine:
         family = self._family(wanted, first, high, limit, source, kind)
         if family is None:
             return SeriesBlock(tuple(wanted), None, stamps, empty, self._quarantine.sentences(first, last))
-        window = Window(low, high, ("quote_time", *dict.fromkeys(columns)))
 
-        def question(view: View) -> dict[str, NDArray[np.float64]]:
-            return History(view, self._layout, self._quarantine).carried(family, wanted, moments, window, limit)
+        def question(view: View) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.bool_]]:
+            return History(view, self._layout, self._quarantine).carried(family, wanted, moments, columns, limit)
 
-        values = self._ask(first, last, question)
-        return SeriesBlock(tuple(wanted), family, stamps, values, self._quarantine.sentences(first, last))
+        values, known = self._ask(first, last, question)
+        blank = moments[~known.any(axis=0)]
+        told = self._elsewhere(family, wanted, blank, limit, source, kind) if len(blank) else ()
+        return SeriesBlock(tuple(wanted), family, stamps, values, (*self._quarantine.sentences(first, last), *told))
+
+    def _elsewhere(
+        self, family: Family, symbols: list[str], blank: NDArray[np.int64], limit: int, source: str | None, kind: Kind | None
+    ) -> tuple[str, ...]:
+        """Sentences about what other families have at instants at which `family` has nothing."""
+
+        def day(instant: int) -> date:
+            return session_date(from_microseconds(instant))
+
+        def question(view: View) -> list[tuple[Family, NDArray[np.int64]]]:
+            history = History(view, self._layout, self._quarantine)
+            return elsewhere.elsewhere(view, history, family, symbols, blank, limit, source, kind)
+
+        told = []
+        for one, there in self._ask(day(int(blank[0]) - limit), day(int(blank[-1])), question):
+            end = elsewhere.last_minute(there)
+            reachable = self._family(symbols, day(end - limit), end, limit, source, kind) == one
+            told.append(elsewhere.sentence(one, there, family, reachable=reachable))
+        return tuple(told)
 
     def percentile_ranks(
         self, symbols: Sequence[str], column: str, at: datetime, window: timedelta, *, staleness: timedelta, source: str | None
@@ -255,6 +285,9 @@ class Engine:
 
         return self._ask(None, None, question)
 
+    def chains_held(self) -> ChainsHeld:
+        return self._ask(None, None, asking.chains_held)
+
     def live_days(self) -> list[date]:
         """Days with a live file, oldest first."""
         return self._guarded(lambda: sorted({file.day for file in self._layout.live_files()}))
@@ -277,6 +310,8 @@ class Engine:
 
     def rebuild_series(self, *, everything: bool) -> Tidied:
         def rebuild() -> int:
+            if not self._layout.record_files():
+                return 0
             with one_writer(self._layout.turnstile), View(*self._seen(None, None)) as view:
                 years = sorted({day.year for day in view.files})
                 return sum(

@@ -57,28 +57,25 @@ def export_day(layout: Layout, pool: LivePool, quarantine: Quarantine, day: date
 
 def _write_rows(layout: Layout, quarantine: Quarantine, day: date, lives: Sequence[LiveDay]) -> int:
     """How many files it took to have everything in a day file that is at least as new as the live files."""
-    previous = layout.record_files(day, day).get(day)
-    if previous is not None and quarantine.shuns(previous.path):
-        previous = None
+    every = layout.every_record_file(day, day)
+    previous = next((one for one in reversed(every) if not quarantine.shuns(one.path)), None)
     table, footer, new = merged(previous, [row for live in lives for row in live.all_rows()])
     highest = layout.highest_generation(day)
     # The next live file is numbered after the day file: one that lagged behind would bring back the name of a live file.
     if previous is not None and not new and previous.generation == highest:
         return 0
-    recorded = max((one.generation for one in layout.every_record_file(day, day)), default=0)
+    recorded = every[-1].generation if every else 0
     write_day(layout.record_file(day, highest if highest > recorded else highest + 1), table, footer)
     return 1
 
 
 def _write_chains(layout: Layout, quarantine: Quarantine, day: date, lives: Sequence[LiveDay]) -> int:
-    files = layout.chain_files(day)
+    sound = {one.symbol: one.path for one in layout.every_chain_file(day) if not quarantine.shuns(one.path)}
     written = 0
     for symbol in sorted({symbol for live in lives for symbol in live.chain_symbols()}):
-        previous = files.get(symbol)
-        generation = previous.generation + 1 if previous else 1
-        kept = previous.path if previous and not quarantine.shuns(previous.path) else None
+        path = layout.chain_file(day, symbol, layout.highest_chain_generation(day, symbol) + 1)
         chains = [chain for live in lives for chain in live.chains_of(symbol)]
-        written += write_chains(layout.chain_file(day, symbol, generation), kept, chains)
+        written += write_chains(path, sound.get(symbol), chains)
     return written
 
 

@@ -153,6 +153,21 @@ class Layout:
         found = (pattern.search(name) for folder in folders for name in names_in(folder))
         return max((int(one[1]) for one in found if one), default=0)
 
+    def highest_chain_generation(self, day: date, symbol: str) -> int:
+        """As `highest_generation`, of a symbol's chains of a day."""
+        return self._highest(self.chain_file(day, symbol, 0))
+
+    def highest_series_generation(self, symbol: str, year: int) -> int:
+        """As `highest_generation`, of a year of a symbol's projection."""
+        return self._highest(self.series_file(symbol, year, 0))
+
+    def _highest(self, zeroth: Path) -> int:
+        """The highest generation of a file, also in quarantine, from what its path would be in generation 0."""
+        stem = re.escape(zeroth.name.removesuffix("0.parquet")) + r"(\d+)\."
+        home = re.escape(".".join(zeroth.relative_to(self.root).parts[:-1]) + ".")
+        names = [*names_in(zeroth.parent), *names_in(self.quarantine)]
+        return max((int(found[1]) for name in names if (found := re.match(f"(?:{home})?{stem}", name))), default=0)
+
 
 def names_in(folder: Path) -> list[str]:
     """Names in a folder, none where it does not exist."""

@@ -59,14 +59,15 @@ class LiveChain:
 class LiveDay:
     """A connection to the live file of one day; one thread at a time. Methods raise sqlite3.Error."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, unwritable: sqlite3.Error | None = None) -> None:
         self.path = path
         self._connection = connection
+        self._unwritable = unwritable
 
     @staticmethod
     def open(path: Path, *, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> LiveDay:
         """Open an existing file. Raises FileNotFoundError, or ArchiveError where a newer version wrote it."""
-        connection = _connect(path)
+        connection, unwritable = _connect(path)
         try:
             found = int(connection.execute("PRAGMA user_version").fetchone()[0])
             if found > len(migrations):
@@ -79,7 +80,7 @@ class LiveDay:
         except BaseException:
             connection.close()
             raise
-        return LiveDay(path, connection)
+        return LiveDay(path, connection, unwritable)
 
     @staticmethod
     def create(path: Path, *, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
@@ -220,6 +221,9 @@ class LiveDay:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
+        if self._unwritable is not None:
+            # Why it could only be opened for reading: a full disk has no room for the shared index of the log.
+            raise self._unwritable
         with _transaction(self._connection):
             yield
 
@@ -253,8 +257,8 @@ def naming_damage(path: Path) -> Iterator[None]:
         raise DamagedFileError(path, str(problem)) from problem
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    """A connection that never creates the file, read-only where the folder allows no more."""
+def _connect(path: Path) -> tuple[sqlite3.Connection, sqlite3.Error | None]:
+    """A connection that never creates the file, and, where it can only read, what stood in the way of writing."""
     if not path.exists():
         raise FileNotFoundError(path)
     address = path.absolute().as_uri()
@@ -271,12 +275,12 @@ def _connect(path: Path) -> sqlite3.Connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
         except sqlite3.OperationalError as failure:
             connection.close()
-            problem = failure
+            problem = problem or failure
         except BaseException:
             connection.close()
             raise
         else:
-            return connection
+            return connection, problem
     if not path.exists():
         raise FileNotFoundError(path)
     assert problem is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,7 @@ def write_parquet(path: Path, groups: Iterable[Any], schema: Any, footer: Mappin
             aside,
             schema,
             compression="zstd",
+            compression_level=3,
             use_dictionary=dictionary,
             column_encoding=encodings,
             write_statistics=["source", "kind", "symbol", "known"],
@@ -83,25 +84,51 @@ def opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     Raises DamagedFileError for broken content, there or while the block reads, ArchiveError where a newer version wrote the
     file, and OSError where it cannot be reached.
     """
-    import pyarrow as pa
+    with naming_file(path):
+        file = _open(path)
+        with file:
+            yield file, _footer(path, file)
+
+
+def left_open(path: Path) -> tuple[Any, dict[str, Any]]:
+    """As `opened`, for a caller that closes the file and reads in `naming_file`."""
+    with naming_file(path), ExitStack() as stack:
+        file = stack.enter_context(_open(path))
+        footer = _footer(path, file)
+        stack.pop_all()
+    return file, footer
+
+
+def _open(path: Path) -> Any:
     import pyarrow.parquet as pq
 
+    return pq.ParquetFile(path, page_checksum_verification=True)
+
+
+def _footer(path: Path, file: Any) -> dict[str, Any]:
+    written = (file.metadata.metadata or {}).get(_FOOTER_KEY)
+    if written is None:
+        raise DamagedFileError(path, "its footer is not ours")
+    if int(written[:8], 16) != zlib.crc32(written[8:]):
+        raise DamagedFileError(path, "its footer fails its checksum")
+    footer: dict[str, Any] = json.loads(written[8:])
+    if footer["schema"] > SCHEMA_VERSION:
+        raise ArchiveError(
+            f"{path.name} was written by a newer version of dealer-exposure-mcp (schema {footer['schema']}, this one "
+            f"knows {SCHEMA_VERSION}); update to read it."
+        )
+    if _column_names(file) != footer["columns"]:
+        raise DamagedFileError(path, "its columns are not those it was written with")
+    return footer
+
+
+@contextmanager
+def naming_file(path: Path) -> Iterator[None]:
+    """Turns what pyarrow raises for broken content into DamagedFileError."""
+    import pyarrow as pa
+
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            written = (file.metadata.metadata or {}).get(_FOOTER_KEY)
-            if written is None:
-                raise DamagedFileError(path, "its footer is not ours")
-            if int(written[:8], 16) != zlib.crc32(written[8:]):
-                raise DamagedFileError(path, "its footer fails its checksum")
-            footer: dict[str, Any] = json.loads(written[8:])
-            if footer["schema"] > SCHEMA_VERSION:
-                raise ArchiveError(
-                    f"{path.name} was written by a newer version of dealer-exposure-mcp (schema {footer['schema']}, this one "
-                    f"knows {SCHEMA_VERSION}); update to read it."
-                )
-            if _column_names(file) != footer["columns"]:
-                raise DamagedFileError(path, "its columns are not those it was written with")
-            yield file, footer
+        yield
     except (pa.ArrowException, ValueError, KeyError) as problem:
         raise DamagedFileError(path, _first_line(problem)) from problem
     except OSError as problem:
@@ -153,7 +180,7 @@ def _plain(array: Any) -> NDArray[Any]:
         content = b""
         stop = start = 0
     if pa.types.is_boolean(array.type):
-        return np.unpackbits(np.frombuffer(content, np.uint8), bitorder="little")[start:stop].astype(bool)
+        return np.unpackbits(np.frombuffer(content, np.uint8), bitorder="little")[start:stop].view(np.bool_)
     width = array.type.bit_width // 8
     values = np.frombuffer(content, f"<f{width}" if pa.types.is_floating(array.type) else f"<i{width}")[start:stop]
     if array.null_count == 0:

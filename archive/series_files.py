@@ -107,8 +107,7 @@ def rebuild_year(layout: Layout, records: RecordFiles, year: int, files: Mapping
     for batch in _batches([symbol for symbol in sorted(rows) if everything or _outdated(layout, symbol, year, wanted)], rows):
         collected = _collected(records, files, batch)
         for symbol in batch:
-            previous = layout.series_files(symbol).get(year)
-            path = layout.series_file(symbol, year, previous.generation + 1 if previous else 1)
+            path = layout.series_file(symbol, year, layout.highest_series_generation(symbol, year) + 1)
             _write(path, collected[symbol], list(wanted.items()))
             written += 1
     return written

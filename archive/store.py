@@ -24,6 +24,7 @@ from archive.answers import (
     ArchiveError,
     AsOf,
     ChainsAsOf,
+    ChainsHeld,
     Kind,
     Nearest,
     Recording,
@@ -110,21 +111,23 @@ class Archive:
 
     def map_chains(
         self,
-        symbol: str,
+        symbols: Sequence[str],
         instants: Sequence[datetime],
-        compute: Callable[[Chain], Computed],
+        compute: Callable[[Sequence[Chain]], Sequence[Computed]],
         *,
         after: datetime,
         staleness: timedelta,
         source: str | None = None,
     ) -> list[tuple[str, datetime, Computed]]:
-        """`compute` of every chain that `chains_as_of` gives of a symbol at one of these ascending instants, each chain once.
+        """`compute` of every chain that `chains_as_of` gives of one of these symbols alone at one of these ascending instants.
 
-        Left out is what became known by `after`. A result comes with the chain's source and the instant it became known, in
-        order of that instant. Each file is opened and decoded once, and few chains are in memory at a time. `compute` has no
-        other effect than its result: it may be called again where a damaged file had to be put aside.
+        Each chain comes once; left out is what became known by `after`. A result comes with the chain's source and the instant
+        it became known, symbol by symbol and in order of that instant. Each file is decoded once, and few chains are in memory
+        at a time: `compute` is given some and answers for each of them. It has no other effect than its result, since it may
+        be called again where a damaged file had to be put aside. Threads that share an archive read side by side and compute
+        one at a time.
         """
-        return self._engine().map_chains(symbol, instants, compute, after=after, staleness=staleness, source=source)
+        return self._engine().map_chains(symbols, instants, compute, after=after, staleness=staleness, source=source)
 
     def nearest(self, symbols: Sequence[str], at: datetime, *, source: str | None = None) -> dict[str, Nearest]:
         """The instants nearest to `at` at which something is known of each symbol, however old.
@@ -147,10 +150,10 @@ class Archive:
         source: str | None = None,
         kind: Kind | None = None,
     ) -> SeriesBlock:
-        """Columns of `SERIES_COLUMNS`, carried forward: at each instant what `as_of` would have answered.
+        """`quote_time` or columns of `SERIES_COLUMNS`, carried forward: at each instant what `as_of` would have answered.
 
         `instants` ascend; an array of `datetime64` is taken as UTC. All values are of one family, chosen as in `as_of` by what
-        is known at the last instant.
+        is known at the last instant; a remark tells of others that have something where it has nothing.
         """
         return self._engine().series(symbols, instants, columns, staleness=staleness, source=source, kind=kind)
 
@@ -173,6 +176,10 @@ class Archive:
     def coverage(self) -> ArchiveCoverage:
         """What there is, read from file footers."""
         return self._engine().coverage()
+
+    def chains_held(self) -> ChainsHeld:
+        """Of what symbols there are chains, and since when."""
+        return self._engine().chains_held()
 
     def export_finished_days(self, *, through: date | None = None) -> Tidied:
         """Write every live day before today (US Eastern), or up to `through`, to its Parquet files and drop the live file."""

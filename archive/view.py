@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence, Set
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 
 from archive.answers import Family, Kind
 from archive.chain_bytes import from_bytes
-from archive.chain_files import ChainKey, chain_keys, read_chains
+from archive.chain_files import ChainFile, ChainKey, Turn
 from archive.layout import DayFile, Layout
 from archive.live_day import LiveDay, naming_damage
 from archive.quarantine import Quarantine
@@ -62,6 +62,38 @@ class _Live:
 
     day: LiveDay
     families: dict[Family, int]
+
+
+class ChainDay:
+    """What a view holds of the chains of one symbol on one day."""
+
+    def __init__(self, symbol: str, file: ChainFile | None, lives: Sequence[LiveDay]) -> None:
+        self._symbol, self._file, self._lives = symbol, file, lives
+        keys = set(file.keys) if file is not None else set()
+        for live in lives:
+            with naming_damage(live.path):
+                keys.update(live.chain_keys(symbol))
+        self.instants: dict[str, list[int]] = {}
+        """When the chains became known (microseconds, ascending), by source."""
+        for source, known in sorted(keys):
+            self.instants.setdefault(source, []).append(known)
+
+    def read(self, wanted: Set[ChainKey], turn: Turn) -> Iterator[list[tuple[ChainKey, Chain]]]:
+        """Those of the chains, each once, a few at a time; see `archive.chain_files` for `turn`."""
+        left = set(wanted)
+        if self._file is not None:
+            for chains in self._file.read(wanted, turn):
+                left.difference_update(key for key, _ in chains)
+                yield chains
+        for live in self._lives:
+            for key in sorted(left):
+                with naming_damage(live.path):
+                    content = live.chain(self._symbol, *key)
+                if content is not None:
+                    left.discard(key)
+                    with turn:
+                        chain = from_bytes(content)
+                    yield [(key, chain)]
 
 
 class View:
@@ -138,39 +170,26 @@ class View:
         """Every day that may have chains, newest first."""
         return sorted({*self._layout.chain_days(self._first, self._last), *self._live}, reverse=True)
 
-    def chain_instants(self, day: date, symbol: str) -> dict[str, list[int]]:
-        """When the chains of a symbol on a day became known (microseconds, ascending), by source."""
-        file = self._chain_file(day, symbol)
-        keys = set(chain_keys(file)) if file is not None else set()
+    @contextmanager
+    def chain_day(self, day: date, symbol: str) -> Iterator[ChainDay]:
+        """The chains of a symbol on a day."""
+        path, lives = self._chain_files_of(day).get(symbol), [live.day for live in self._live.get(day, ())]
+        with ChainFile(path) if path is not None else nullcontext() as file:
+            yield ChainDay(symbol, file, lives)
+
+    def chain_symbols(self, day: date) -> set[str]:
+        """Symbols with chains on a day."""
+        symbols = set(self._chain_files_of(day))
         for live in self._live.get(day, ()):
             with naming_damage(live.day.path):
-                keys.update(live.day.chain_keys(symbol))
-        instants: dict[str, list[int]] = {}
-        for source, known in sorted(keys):
-            instants.setdefault(source, []).append(known)
-        return instants
+                symbols.update(live.day.chain_symbols())
+        return symbols
 
-    def chains(self, day: date, symbol: str, wanted: Set[ChainKey]) -> Iterator[tuple[ChainKey, Chain]]:
-        """Those chains of a symbol on a day, each once; few are in memory at a time."""
-        file = self._chain_file(day, symbol)
-        left = set(wanted)
-        if file is not None:
-            for key, chain in read_chains(file, wanted):
-                left.discard(key)
-                yield key, chain
-        for live in self._live.get(day, ()):
-            for key in sorted(left):
-                with naming_damage(live.day.path):
-                    content = live.day.chain(symbol, *key)
-                if content is not None:
-                    left.discard(key)
-                    yield key, from_bytes(content)
-
-    def _chain_file(self, day: date, symbol: str) -> Path | None:
+    def _chain_files_of(self, day: date) -> dict[str, Path]:
         if day not in self._chain_files:
             there = [one for one in self._layout.every_chain_file(day) if not self._quarantine.shuns(one.path)]
             self._chain_files[day] = {one.symbol: one.path for one in there}
-        return self._chain_files[day].get(symbol)
+        return self._chain_files[day]
 
     def parts(self, day: date) -> list[tuple[Family, str, int, int, int]]:
         """Family, symbol, number of rows, first and last known of everything on a day."""

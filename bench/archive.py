@@ -5,6 +5,7 @@ Synthetic exposures: random walks with full mantissas, 390 minutes a session, on
 
 from __future__ import annotations
 
+import math
 import shutil
 import statistics
 import subprocess
@@ -41,6 +42,8 @@ TWELVE = (
 )  # fmt: skip
 SERIES = ("gex_call", "gex_put", "spot")
 _EXPIRIES = 12
+_ROUGHEST_STEP = 5e-4
+_STEPS = (5e-5, 1e-4, _ROUGHEST_STEP)
 _MINUTES = 390
 _KEY = ("source", "kind", "units", "symbol", "known", "quote_time", "oi_date")
 
@@ -61,10 +64,11 @@ def a_year(sessions: int = 252) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def _fill(folder: Path, days: Sequence[date], *, lifelike: bool = False) -> None:
+def _fill(folder: Path, days: Sequence[date], *, step: float = _ROUGHEST_STEP, lifelike: bool = False) -> None:
     """Day files of full-mantissa numbers; or, `lifelike`, of prices in cents, and same-day legs only where something expires.
 
-    Something expires every day in the first five symbols, on Fridays in the others.
+    `step` is the standard deviation of a minute's change, a fraction. Something expires every day in the first five symbols, on
+    Fridays in the others.
     """
     draw = np.random.default_rng(7)
     columns = [name for name in PACKED_TYPE.names or () if PACKED_TYPE[name] == np.float64 and not name.startswith("net_")]
@@ -74,7 +78,7 @@ def _fill(folder: Path, days: Sequence[date], *, lifelike: bool = False) -> None
         session = session_on(day)
         assert session is not None
         opening = to_microseconds(session.open)
-        steps = 1.0 + draw.normal(0.0, 5e-4, (len(SYMBOLS), _MINUTES, len(columns)))
+        steps = 1.0 + draw.normal(0.0, step, (len(SYMBOLS), _MINUTES, len(columns)))
         walks = level[:, None, :] * np.cumprod(steps, axis=1)
         level = walks[:, -1, :]
         there = draw.random((len(SYMBOLS), _MINUTES)) >= 0.01
@@ -257,11 +261,27 @@ def bytes_a_row(folder: Path) -> tuple[float, float]:
     return twelve / rows, whole / rows
 
 
-def lifelike_bytes_a_row() -> tuple[float, float]:
-    """As `bytes_a_row`, for two weeks of rows as markets make them."""
+def _size(*, step: float = _ROUGHEST_STEP, lifelike: bool = False) -> str:
+    """`bytes_a_row` of two weeks, as text."""
     with tempfile.TemporaryDirectory(prefix="archive-bench-") as folder:
-        _fill(Path(folder), sessions_between(date(2024, 1, 8), date(2024, 1, 19)), lifelike=True)
-        return bytes_a_row(Path(folder))
+        _fill(Path(folder), sessions_between(date(2024, 1, 8), date(2024, 1, 19)), step=step, lifelike=lifelike)
+        twelve, whole = bytes_a_row(Path(folder))
+    return f"{twelve:.1f} (with curves and coverage {whole:.0f})"
+
+
+def least_bytes(step: float) -> float:
+    """What a row of independent walks holds that a lossless code cannot leave out: the entropy of twelve steps, in bytes.
+
+    A float64 has on average 2^52.5 steps up to its own size; a normal change of standard deviation `step` spreads over
+    step * sqrt(2 pi e) of that.
+    """
+    return len(TWELVE) * (52.5 + math.log2(step * math.sqrt(2.0 * math.pi * math.e))) / 8.0
+
+
+def sizes() -> str:
+    """Bytes a row for walks of several roughness, beside what they have to take, and for rows as markets make them."""
+    walks = ", ".join(f"{step:.3%} a minute: {_size(step=step)}, at least {least_bytes(step):.1f}" for step in _STEPS)
+    return f"{walks}; prices in cents and few same-day expiries: {_size(lifelike=True)}"
 
 
 def new_process(folder: Path, rounds: int = 7) -> float:
@@ -286,12 +306,8 @@ assert "pandas" not in sys.modules
 
 def text(sessions: int = 252) -> str:
     """Every figure, with its goal."""
-    lines = []
+    lines = [f"  bytes a row, twelve full-mantissa columns (goal: at most 65): {sizes()}"]
     with a_year(sessions) as folder:
-        small, whole = bytes_a_row(folder)
-        lines.append(f"  bytes a row: twelve columns {small:.1f} (goal: at most 65), with curves and coverage {whole:.0f}")
-        real, real_whole = lifelike_bytes_a_row()
-        lines.append(f"  the same with prices in cents and few same-day expiries: {real:.1f}, {real_whole:.0f}")
         both = series(folder)
         lines.append(f"  one year of 50 names / raw decode {both.decode.ours_over_theirs:.2f} (goal: 2.5): {both.decode.text()}")
         lines.append(f"  one year of 50 names / DuckDB {both.duckdb.ours_over_theirs:.2f} (goal: 0.40): {both.duckdb.text()}")

@@ -21,7 +21,7 @@ from archive.rows import flat
 from archive.store import Archive
 from bench.timing import Ratio, interleaved
 from exposure.sampling import Step
-from server.backfill import instants_of, recomputed, tasks_of
+from server.backfill import Recomputed, instants_of, recomputed, tasks_of
 from sources.demo.reader import DemoReader
 
 _SYMBOLS = (
@@ -63,14 +63,14 @@ def compare(rounds: int = 5) -> Comparison:
         # Forking a process in which a library has started threads may deadlock it.
         spawn = get_context("spawn")
         processes = [stack.enter_context(ProcessPoolExecutor(count, mp_context=spawn)) for count in (1, 2)]
-        assert len({_computed(folder, executor) for executor in (*threads, *processes)}) == 1
+        assert len({_stored(_computed(folder, executor)) for executor in (*threads, *processes)}) == 1
 
         def ratio(work: Callable[[Executor], object], pools: Sequence[Executor]) -> Ratio:
             return interleaved(ours=partial(work, pools[1]), theirs=partial(work, pools[0]), rounds=rounds)
 
         compute = partial(_computed, folder)
         sides = ratio(compute, threads), ratio(compute, processes), ratio(_spun, processes)
-    return Comparison(len(tasks_of(_SYMBOLS, _instants())), chains, contracts, *sides)
+    return Comparison(sum(len(task.symbols) for task in tasks_of(_SYMBOLS, _instants())), chains, contracts, *sides)
 
 
 def _now() -> datetime:
@@ -93,12 +93,16 @@ def _fill(folder: Path) -> tuple[int, int]:
     return recorded, contracts
 
 
-def _computed(folder: Path, executor: Executor) -> bytes:
+def _computed(folder: Path, executor: Executor) -> list[Recomputed]:
     """What would be stored, in the order in which it would be."""
     days = recomputed(Archive(folder, clock=_now), _SYMBOLS, _instants(), _STALENESS, executor, lambda *_: None)
-    found = [b"".join(flat(one.exposure).packed()) for day in days for one in day]
+    found = [one for day in days for one in day]
     assert len(found) == len(_SYMBOLS) * len(_instants())
-    return b"".join(found)
+    return found
+
+
+def _stored(found: Sequence[Recomputed]) -> bytes:
+    return b"".join(b"".join(flat(one.exposure).packed()) for one in found)
 
 
 def _spun(executor: Executor) -> int:

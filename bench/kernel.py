@@ -11,7 +11,7 @@ from bench.timing import Ratio, interleaved
 from exposure.chain import Chain, is_same_day, to_instant
 from exposure.dealer import ComputedLegs, Coverage, Greek
 from exposure.instruments import AssetClass
-from exposure.legs import measure
+from exposure.legs import measure_all
 from exposure.parity import ForwardCurve
 
 SYMBOLS, EXPIRIES, STRIKES = 50, 20, 125
@@ -80,15 +80,15 @@ def compare(rounds: int = 15) -> Ratio:
         "shares": np.concatenate([chain.open_interest * chain.multiplier for chain in chains]),
     }
     naive = naive_numpy.four_exposures(**columns)
-    for index, chain in enumerate(chains):
-        measured = measure(chain).measured
+    for index, (chain, exposure) in enumerate(zip(chains, measure_all(chains), strict=True)):
+        measured = exposure.measured
         assert isinstance(measured, ComputedLegs)
         for greek in Greek:
             legs = measured.total.of(greek)
             gap = abs(naive[greek][2 * index] - legs.call) + abs(naive[greek][2 * index + 1] - legs.put)
             assert gap <= 1e-9 * legs.gross, (chain.symbol, greek, gap)
     return interleaved(
-        ours=lambda: [measure(chain) for chain in chains],
+        ours=lambda: measure_all(chains),
         theirs=lambda: naive_numpy.four_exposures(**columns),
         rounds=rounds,
     )

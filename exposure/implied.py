@@ -1,7 +1,8 @@
-"""Implied volatility of single contracts, and the at-the-money volatility of a chain."""
+"""Implied volatility of single contracts, and the at-the-money volatility of chains."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from exposure.dealer import AtTheMoneyCurve
 from exposure.greeks import INVERSE_SQRT_2PI, Bools, Floats, bell, normal_cdf
 
 if TYPE_CHECKING:
-    from exposure.chain import Chain
+    from exposure.stack import Stack
 
 _LOWEST_DEVIATION = 1e-4
 _HIGHEST_DEVIATION = 8.0
@@ -61,31 +62,34 @@ def _solve(target: Floats, forward: Floats, strike: Floats) -> Floats:
     return np.where(at_the_edge, np.nan, deviation)
 
 
-def at_the_money_curve(chain: Chain) -> AtTheMoneyCurve:
-    """Volatility of each expiry at its forward: linear between the call at or above it and the put below it.
+def at_the_money_curves(stack: Stack) -> list[AtTheMoneyCurve]:
+    """For each chain the volatility of each expiry at its forward: linear between the call at or above it and the put below it.
 
     Both are out of the money, where a quote is volatility and little else. None where an expiry lacks one of them.
     """
-    forward = chain.curve.forward
-    terms = np.arange(len(forward))
-    calls, puts = np.flatnonzero(chain.is_call), np.flatnonzero(~chain.is_call)
-    # Within one right a chain is sorted by (expiry, strike), so one search over this pair finds every expiry's neighbour.
-    above = _first_at_or_above(chain.term[calls], chain.strike[calls], terms, forward)
-    below = _first_at_or_above(chain.term[puts], chain.strike[puts], terms, forward) - 1
-    curve: list[float | None] = []
-    for term, upper, lower in zip(terms.tolist(), above.tolist(), below.tolist(), strict=True):
-        call = calls[upper] if upper < len(calls) and chain.term[calls[upper]] == term else None
-        put = puts[lower] if lower >= 0 and chain.term[puts[lower]] == term else None
-        curve.append(None if call is None or put is None else _between(chain, int(put), int(call), float(forward[term])))
-    return AtTheMoneyCurve(tuple(chain.curve.years.tolist()), tuple(curve))
+    forward, strike, iv = stack.forward, stack.strike, stack.iv
+    bounds = np.searchsorted(stack.run, np.arange(2 * len(forward) + 1))
+    at_forward = _first_at_or_above(stack, bounds, np.repeat(forward, 2))
+    call, put = at_forward[0::2], at_forward[1::2] - 1
+    bracketed = np.flatnonzero((call < bounds[1::2]) & (put >= bounds[1::2]))
+    call, put = call[bracketed], put[bracketed]
+    share = (forward[bracketed] - strike[put]) / (strike[call] - strike[put])
+    found: list[float | None] = [None] * len(forward)
+    for expiry, between in zip(bracketed.tolist(), ((1.0 - share) * iv[put] + share * iv[call]).tolist(), strict=True):
+        found[expiry] = between
+    years, first = stack.years.tolist(), stack.first.tolist()
+    return [AtTheMoneyCurve(tuple(years[start:stop]), tuple(found[start:stop])) for start, stop in pairwise(first)]
 
 
-def _first_at_or_above(term: NDArray[np.int64], strike: Floats, terms: NDArray[np.intp], level: Floats) -> NDArray[np.intp]:
-    """For each of `terms`, where in the columns sorted by (term, strike) the first strike at or above its level would stand."""
+def _first_at_or_above(stack: Stack, bounds: NDArray[np.intp], level: Floats) -> NDArray[np.intp]:
+    """For each run where its first strike at or above a level stands, or its end; run i begins at `bounds[i]`."""
+    strike, start, stop = stack.strike, bounds[:-1], bounds[1:]
+    # With an offset for each run the strikes ascend throughout, so that one search serves all runs.
     beyond = 1.0 + 2.0 * max(float(strike.max(initial=0.0)), float(level.max(initial=0.0)))
-    return np.searchsorted(term * beyond + strike, terms * beyond + level)
-
-
-def _between(chain: Chain, put: int, call: int, forward: float) -> float:
-    share = (forward - chain.strike[put]) / (chain.strike[call] - chain.strike[put])
-    return float((1.0 - share) * chain.iv[put] + share * chain.iv[call])
+    found = np.searchsorted(stack.run * beyond + strike, np.arange(len(level)) * beyond + level)
+    # The offset costs the last digits, which decide where a strike is next to the level.
+    after = np.flatnonzero(found > start)
+    found[after] -= strike[found[after] - 1] >= level[after]
+    before = np.flatnonzero(found < stop)
+    found[before] += strike[found[before]] < level[before]
+    return found

@@ -50,7 +50,7 @@ def run_import(options: Namespace, settings: Settings) -> int:
 
 
 def run_record(options: Namespace, settings: Settings) -> int:
-    """Record the live source until a signal ends it. 0 at such an end, 1 where `--once` stored nothing, 2 where it is refused."""
+    """Record the live source until a signal ends it. 0 at such an end, 1 where `--once` got nothing, 2 where it is refused."""
     from server.record import RecordingRefusedError, until_signalled
 
     outcome: list[bool] = []
@@ -102,7 +102,7 @@ def _from_chains(options: Namespace, settings: Settings) -> int:
     from server.progress import ProgressLine
 
     archive = open_archive(settings, _now)
-    held = archive.coverage()
+    held = archive.chains_held()
     if options.calls is not None:
         raise RefusedError("--calls is for backfill flashalpha; computing from the archive's own chains costs no calls.")
     symbols = _symbols(options, settings) or held.symbols
@@ -290,10 +290,11 @@ def _listed(text: str | None) -> list[str]:
     return [one.strip() for one in (text or "").split(",") if one.strip()]
 
 
-def _window(options: Namespace, otherwise: datetime | None) -> tuple[datetime, datetime]:
+def _window(options: Namespace, otherwise: date | None) -> tuple[datetime, datetime]:
     """From the beginning of one Eastern day to the end of another, and never later than now."""
-    start = _day(options.start, "--from") if options.start else (otherwise or _now()).astimezone(EASTERN).date()
-    stop = _day(options.stop, "--to") if options.stop else _now().astimezone(EASTERN).date()
+    today = _now().astimezone(EASTERN).date()
+    start = _day(options.start, "--from") if options.start else (otherwise or today)
+    stop = _day(options.stop, "--to") if options.stop else today
     if stop < start:
         raise RefusedError(f"The window ends before it starts ({start} to {stop}); swap --from and --to.")
     return eastern(max(start, FIRST_DAY), 0), min(eastern(stop, 23, 59), _now())

@@ -1,8 +1,8 @@
 """`backfill`: exposures of the past, computed from the chains the archive holds, or asked of FlashAlpha within a budget of calls.
 
-Both are idempotent, and resumed by running them again. From chains, the work is split by session and symbol into pure tasks for
-an executor, and their results are put together in the order of the tasks, so that what is stored does not depend on how many
-workers there were.
+Both are idempotent, and resumed by running them again. From chains, the work is split by session and a few symbols into pure
+tasks for an executor, and their results are put together in the order of the tasks, so that what is stored does not depend on how
+many workers there were.
 """
 
 from __future__ import annotations
@@ -20,24 +20,23 @@ import anyio.to_thread
 from archive.answers import Appended, Kind, Recording
 from exposure.sampling import Step, sample_instants
 from exposure.sessions import EASTERN, eastern
-from exposure.snapshot import MissingReason, Mode, Provenance
-from sources.base import ChainSnapshot, MeteredSource
-from sources.computed import measured
+from exposure.snapshot import Missing, MissingReason
+from sources.base import MeteredSource
+from sources.computed import measured_each
 
 if TYPE_CHECKING:
     from archive.store import Archive
-    from exposure.chain import Chain
     from exposure.dealer import SymbolExposure
     from exposure.snapshot import Snapshot
     from sources.base import Source
 
-_TASKS_AHEAD = 64
+_TASKS_AHEAD = 16
+_SYMBOLS_A_TASK = 8
 _HOPELESS = frozenset({MissingReason.NOT_ENTITLED, MissingReason.RATE_LIMITED})
 _FAILED = frozenset({MissingReason.FETCH_FAILED, MissingReason.TIMED_OUT})
 _FAILURES_IN_A_ROW = 3
 IN_VAIN_IN_A_ROW = 20
 """After so many instants in a row at which a symbol was not given, it is asked for no more: each of them costs a call."""
-_PROVENANCE = Provenance("archive", Mode.REPLAY, synthetic=False)
 
 Told = Callable[[int, int, str], None]
 """Told how much is done, of how much, and what is at hand."""
@@ -75,32 +74,29 @@ def instants_of(start: datetime, stop: datetime, step: Step) -> list[datetime]:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A symbol and the instants of one session; chains known by `since` belong to the task before."""
+    """Some symbols and the instants of one session; chains known by `since` belong to the task of the session before."""
 
     day: date
-    symbol: str
+    symbols: tuple[str, ...]
     since: datetime
     instants: tuple[datetime, ...]
 
 
 def recompute(archive: Archive, task: Task, staleness: timedelta) -> list[Recomputed]:
     """The exposures of the chains that are the last as of the instants of a task, each chain once. Pure but for the reading."""
-    found = archive.map_chains(task.symbol, task.instants, _exposure_of, after=task.since, staleness=staleness)
-    return [Recomputed(source, known, exposure) for source, known, exposure in found if exposure is not None]
-
-
-def _exposure_of(chain: Chain) -> SymbolExposure | None:
-    return measured(ChainSnapshot({chain.symbol: chain}, (), _PROVENANCE)).exposures.get(chain.symbol)
+    found = archive.map_chains(task.symbols, task.instants, measured_each, after=task.since, staleness=staleness)
+    return [Recomputed(source, known, exposure) for source, known, exposure in found if not isinstance(exposure, Missing)]
 
 
 def tasks_of(symbols: Sequence[str], instants: Sequence[datetime]) -> list[Task]:
     """The work of a backfill, session by session; the same however many workers there are."""
     tasks: list[Task] = []
+    split = [tuple(symbols[start : start + _SYMBOLS_A_TASK]) for start in range(0, len(symbols), _SYMBOLS_A_TASK)]
     since: datetime | None = None
     for day, together in groupby(instants, key=lambda at: at.astimezone(EASTERN).date()):
         moments = tuple(together)
         after = since or eastern(day, 0)
-        tasks += [Task(day, symbol, after, moments) for symbol in symbols]
+        tasks += [Task(day, some, after, moments) for some in split]
         since = moments[-1]
     return tasks
 
@@ -132,17 +128,18 @@ def recomputed(
     """The results of each session, in order; a few tasks are handed to the executor ahead of the one that is waited for."""
     tasks = tasks_of(symbols, instants)
     running: deque[tuple[Task, Future[list[Recomputed]]]] = deque()
-    handed, done, total = 0, 0, len(tasks)
+    handed, done, total = 0, 0, sum(len(task.symbols) for task in tasks)
     current: list[Recomputed] = []
     try:
-        while done < total:
-            while handed < total and len(running) < _TASKS_AHEAD:
+        while handed < len(tasks) or running:
+            while handed < len(tasks) and len(running) < _TASKS_AHEAD:
                 running.append((tasks[handed], executor.submit(recompute, archive, tasks[handed], staleness)))
                 handed += 1
             task, future = running.popleft()
             current.extend(future.result())
-            done += 1
-            told(done, total, f"{task.symbol} of {task.day}")
+            for symbol in task.symbols:
+                done += 1
+                told(done, total, f"{symbol} of {task.day}")
             if not running or running[0][0].day != task.day:
                 yield current
                 current = []

@@ -5,6 +5,7 @@ A host starts this process and waits, so nothing is imported before it is known 
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import os
@@ -45,13 +46,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = _INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes stdout once more on its way out; give it somewhere to write to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _write_nowhere()
         code = _BROKEN_PIPE
-    except Exception:
-        logging.getLogger(__name__).exception("The command failed in an unexpected way; dealer-exposure-mcp doctor may know why")
+    except Exception as problem:
+        if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
+            # Commands say this of their own files; what is left is what they print, into a log for example.
+            _write_nowhere()
+            _say("The output could not be written: no space is left on the device.")
+        else:
+            logging.getLogger(__name__).exception(
+                "The command failed in an unexpected way; dealer-exposure-mcp doctor may know why"
+            )
         code = PROBLEM
     sys.exit(code)
+
+
+def _write_nowhere() -> None:
+    # The interpreter flushes stdout once more on its way out; give it somewhere to write to.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def run(arguments: list[str]) -> int:

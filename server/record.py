@@ -7,7 +7,8 @@ slept through is skipped and said, never made up for: what would be stored then 
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -17,6 +18,8 @@ import anyio
 import anyio.to_thread
 
 from archive.answers import ArchiveError
+from archive.chain_bytes import identical
+from archive.rows import flat
 from exposure.sampling import Step, sample_instants
 from exposure.sessions import EASTERN, next_session
 from exposure.snapshot import Missing, MissingReason, Mode, Provenance
@@ -38,6 +41,8 @@ _LONGEST_WAIT = timedelta(minutes=4)
 # Fifteen minutes of delay, and one in which the file of that minute is published.
 _PUBLICATION_DELAY = timedelta(minutes=16)
 _NAMES_TOLD = 3
+# Quotes of the last session, after the longest holiday.
+_OLDEST_QUOTES = timedelta(days=7)
 
 
 class RecordingRefusedError(Exception):
@@ -82,8 +87,35 @@ class Clockwork:
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What is stored of a symbol: the session date it became known on, and a vendor's units ("" for computed numbers)."""
+
+    day: date
+    units: str
+    exposure: SymbolExposure
+    chain: Chain | None
+
+    def repeats(self, other: _Entry | None) -> bool:
+        """Whether nothing differs, to the last bit.
+
+        On another date it is stored again, because the archive chooses among sources by the dates they have rows on.
+        """
+        if other is None or (self.day, self.units) != (other.day, other.units):
+            return False
+        if flat(self.exposure).packed() != flat(other.exposure).packed():
+            return False
+        if self.chain is None or other.chain is None:
+            return self.chain is other.chain
+        return identical(self.chain, other.chain)
+
+
 class Recorder:
-    """Takes snapshots of one source. `source_name` is what its rows are filed under; `say` prints a line at once."""
+    """Takes snapshots of one source. `source_name` is what its rows are filed under; `say` prints a line at once.
+
+    A symbol that is what was stored of it last is not stored again: a source that keeps its answers for a while may be asked too
+    often, and the archive carries forward what it holds.
+    """
 
     def __init__(
         self, source: Source, source_name: str, archive: Archive, clockwork: Clockwork, say: Callable[[str], None]
@@ -93,7 +125,7 @@ class Recorder:
         self._archive = archive
         self._clockwork = clockwork
         self._say = say
-        self._quoted: dict[str, datetime] = {}
+        self._stored: dict[str, _Entry] | None = None
 
     async def run(self, symbols: Sequence[str], step: Step) -> None:
         """Record until cancelled. Raises RecordingRefusedError where nothing can ever be recorded this way."""
@@ -123,19 +155,19 @@ class Recorder:
                 await self._export(_day(last - schedule.delay))
 
     async def take(self, symbols: Sequence[str], due: datetime, step: Step) -> bool:
-        """Take one snapshot and store it, whole; returns whether anything was stored. The line is said once it is on disk.
+        """Take one snapshot and store what is new in it; returns whether anything arrived. The line is said once it is on disk.
 
         Raises ArchiveError, and RecordingRefusedError where the source is not open to this user.
         """
         exposures: Sequence[SymbolExposure] = ()
-        chains: Sequence[Chain] = ()
+        chains: Mapping[str, Chain] = {}
         missing: Sequence[Missing] = [Missing(one, MissingReason.TIMED_OUT, "It did not arrive in time.") for one in symbols]
         provenance: Provenance | None = None
         with anyio.move_on_after(min(_length(step), _LONGEST_WAIT).total_seconds()):
             if isinstance(self._source, ChainSource):
                 found = await self._source.chains(symbols, None)
                 answer = await anyio.to_thread.run_sync(measured, found)
-                chains = [found.chains[symbol] for symbol in answer.exposures]
+                chains = found.chains
             else:
                 answer = await self._source.exposures(symbols, None)
             exposures, missing, provenance = list(answer.exposures.values()), answer.missing, answer.provenance
@@ -145,22 +177,54 @@ class Recorder:
             self._say(f"{_clock(due)}: nothing arrived{_told(missing)}.")
             return False
         known = self._clockwork.clock()
-        append = partial(self._archive.append, known, exposures, source=self._source_name, chains=chains, units=provenance.units)
+        units = provenance.units or ""
+        arrived = {one.symbol: _Entry(_day(known), units, one, chains.get(one.symbol)) for one in exposures}
         # Whoever ends the recorder in this moment waits for the disk, so that what is stored is also said.
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(append)
-            contracts = f" with {sum(len(chain) for chain in chains):,} contracts" if chains else ""
-            self._say(
-                f"{_clock(due)}: stored {len(exposures)} of {len(symbols)} names{contracts}, known from "
-                f"{known.astimezone(UTC).isoformat().replace('+00:00', 'Z')}{self._repeated(exposures)}{_told(missing)}."
+            new = await anyio.to_thread.run_sync(self._store, symbols, known, arrived, provenance.units)
+            contracts = sum(len(one.chain) for one in new if one.chain is not None)
+            stored = (
+                f"stored {len(new)} of {len(symbols)} names{f' with {contracts:,} contracts' if contracts else ''}, known from "
+                f"{known.astimezone(UTC).isoformat().replace('+00:00', 'Z')}"
             )
+            repeated = len(arrived) - len(new)
+            unchanged = f"; unchanged and not stored again: {repeated}" if repeated else ""
+            self._say(f"{_clock(due)}: {stored if new else 'nothing new'}{unchanged}{_told(missing)}.")
         return True
 
-    def _repeated(self, exposures: Sequence[SymbolExposure]) -> str:
-        """How many names came with the quotes of their last snapshot: a source that keeps answers may be asked too often."""
-        repeated = sum(self._quoted.get(one.symbol) == one.quote_time for one in exposures)
-        self._quoted.update({one.symbol: one.quote_time for one in exposures})
-        return f"; quotes no newer than before for {repeated}" if repeated else ""
+    def _store(
+        self, symbols: Sequence[str], known: datetime, arrived: Mapping[str, _Entry], units: str | None
+    ) -> Collection[_Entry]:
+        """Append what is new, all or nothing; which entries that were."""
+        if self._stored is None:
+            self._stored = self._held(symbols, known)
+        new = {symbol: one for symbol, one in arrived.items() if not one.repeats(self._stored.get(symbol))}
+        if new:
+            self._archive.append(
+                known,
+                [one.exposure for one in new.values()],
+                source=self._source_name,
+                chains=[one.chain for one in new.values() if one.chain is not None],
+                units=units,
+            )
+            self._stored.update(new)
+        return new.values()
+
+    def _held(self, symbols: Sequence[str], known: datetime) -> dict[str, _Entry]:
+        """What a recorder before this one stored last of these symbols, as far as it is of the same date."""
+        rows = self._archive.as_of(symbols, known, staleness=_OLDEST_QUOTES, source=self._source_name)
+        today = {one: instant for one, instant in rows.known.items() if _day(instant) == _day(known)}
+        stored = self._archive.chains_as_of(list(today), known, staleness=_OLDEST_QUOTES, source=self._source_name)
+        units = rows.family.units if rows.family is not None else ""
+        return {
+            symbol: _Entry(
+                _day(instant),
+                units,
+                rows.exposures[symbol],
+                stored.chains[symbol] if stored.known.get(symbol) == instant else None,
+            )
+            for symbol, instant in today.items()
+        }
 
     async def _wait_until(self, instant: datetime) -> None:
         while (left := (instant - self._clockwork.clock()).total_seconds()) > 0:
@@ -176,9 +240,15 @@ class Recorder:
 
 
 def say_line(line: str) -> None:
-    """Print a line on stdout, and not later."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    """Print a line on stdout, and not later; on stderr where that is a file on a full disk, which must not end a recording."""
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError:
+        with suppress(OSError):
+            sys.stderr.write(f"{line}\n")
 
 
 async def until_signalled(work: Callable[[], Awaitable[None]]) -> None:

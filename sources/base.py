@@ -95,8 +95,8 @@ class SeriesSource(Protocol):
     ) -> SeriesBlock:
         """Columns of `archive.answers.SERIES_COLUMNS` at ascending UTC instants, each as `exposures` would have it then.
 
-        Shape (symbols, instants), NaN where nothing is known. Where the deadline of the surrounding cancel scope comes first, the
-        oldest instants are left out, and a remark says how many.
+        `quote_time` is a column too, in microseconds since 1970 UTC. Shape (symbols, instants), NaN where nothing is known. Where
+        the deadline of the surrounding cancel scope comes first, the oldest instants are left out, and a remark says how many.
         """
         ...
 
@@ -115,8 +115,11 @@ class Check:
 class CheckedSource(Protocol):
     """A source that depends on more than this machine."""
 
-    async def checks(self) -> Sequence[Check]:
-        """What stands between this source and an answer: terms, key, reachability, quota. Asks the provider; does not raise."""
+    async def checks(self, *, past: bool = False) -> Sequence[Check]:
+        """What stands between this source and an answer: terms, key, reachability, quota, a clock that is wrong.
+
+        With `past` also what stands between it and an answer for a past instant. Asks the provider; does not raise.
+        """
         ...
 
 

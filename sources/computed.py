@@ -167,21 +167,26 @@ class _Readings:
 
 def measured(answer: ChainSnapshot) -> Snapshot:
     """Exposures of every chain of an answer; a chain without a usable contract becomes missing."""
-    from exposure.legs import measure
+    found = measured_each(list(answer.chains.values()))
+    together = dict(zip(answer.chains, found, strict=True))
+    exposures = {symbol: one for symbol, one in together.items() if not isinstance(one, Missing)}
+    missing = [one for one in found if isinstance(one, Missing)]
+    return Snapshot(exposures, (*answer.missing, *missing), answer.provenance)
 
-    exposures: dict[str, SymbolExposure] = {}
-    missing = list(answer.missing)
-    for symbol, chain in answer.chains.items():
-        problem = _unusable(chain)
-        if problem is None and _is_plausible(exposure := measure(chain)):
-            exposures[symbol] = exposure
-        else:
-            missing.append(problem or _too_large(symbol))
-    return Snapshot(exposures, tuple(missing), answer.provenance)
+
+def measured_each(chains: Sequence[Chain]) -> list[SymbolExposure | Missing]:
+    """The exposure of each chain, or why it has none."""
+    from exposure.legs import measure_all
+
+    problems = [_unusable(chain) for chain in chains]
+    exposures = iter(measure_all([chain for chain, problem in zip(chains, problems, strict=True) if problem is None]))
+    return [problem or _plausible(next(exposures)) for problem in problems]
 
 
 def _unusable(chain: Chain) -> Missing | None:
     """Why a chain must not be answered from, although it has contracts: what is left of it would look complete and is not."""
+    import numpy as np
+
     coverage, symbol = chain.coverage, chain.symbol
     if not coverage.used:
         return _without_contracts(symbol, chain)
@@ -189,11 +194,9 @@ def _unusable(chain: Chain) -> Missing | None:
     if bad is not None and bad.contracts > _MOST_BAD_ROWS * coverage.listed:
         sentence = f"{bad.contracts} of the {coverage.listed} rows of {symbol} cannot be used, too many to answer from the rest."
         return Missing(symbol, MissingReason.UNUSABLE_CHAIN, sentence)
-    held = chain.is_call[chain.open_interest > 0]
-    if held.all() or not held.any():
-        sentence = (
-            f"Only {'calls' if held.all() else 'puts'} of {symbol} have usable open interest; an exposure needs both rights."
-        )
+    calls = int(np.count_nonzero(chain.is_call & (chain.open_interest > 0)))
+    if calls in (0, coverage.used):
+        sentence = f"Only {'calls' if calls else 'puts'} of {symbol} have usable open interest; an exposure needs both rights."
         return Missing(symbol, MissingReason.UNUSABLE_CHAIN, sentence)
     if chain.curve.refused > int(chain.curve.from_parity.sum()):
         sentence = f"The spot price of {symbol} ({chain.spot:g}) does not fit its option quotes; one of the two is wrong."
@@ -201,15 +204,13 @@ def _unusable(chain: Chain) -> Missing | None:
     return None
 
 
-def _too_large(symbol: str) -> Missing:
-    detail = f"The exposure of {symbol} is beyond any market's size; its spot, multiplier or open interest is wrong."
-    return Missing(symbol, MissingReason.UNUSABLE_CHAIN, detail)
-
-
-def _is_plausible(exposure: SymbolExposure) -> bool:
-    """False where a leg is not a finite number of dollars below any market's size; sums over such legs would overflow."""
+def _plausible(exposure: SymbolExposure) -> SymbolExposure | Missing:
+    """The exposure, unless a leg is beyond any market's size or not a number; sums over such legs would overflow."""
     legs = [exposure.legs(greek) for greek in Greek]
-    return math.isfinite(exposure.spot) and all(leg is None or leg.gross < _LARGEST_DOLLARS for leg in legs)
+    if math.isfinite(exposure.spot) and all(leg is None or leg.gross < _LARGEST_DOLLARS for leg in legs):
+        return exposure
+    detail = f"The exposure of {exposure.symbol} is beyond any market's size; its spot, multiplier or open interest is wrong."
+    return Missing(exposure.symbol, MissingReason.UNUSABLE_CHAIN, detail)
 
 
 def _without_contracts(symbol: str, chain: Chain) -> Missing:

@@ -188,9 +188,12 @@ class Market:
 
     async def checks(self) -> tuple[Check, ...]:
         """What the sources find when they look at what they depend on."""
-        slots = (self._live,) if self._replay is self._live else (self._live, self._replay)
-        sources = [await slot.source() for slot in slots]
-        return tuple([one for source in sources if isinstance(source, CheckedSource) for one in await source.checks()])
+        found: list[Check] = []
+        for slot in dict.fromkeys((self._live, self._replay)):
+            source = await slot.source()
+            if isinstance(source, CheckedSource):
+                found += await source.checks(past=slot is self._replay)
+        return tuple(found)
 
     def _slot(self, at: datetime | None) -> _Slot:
         return self._live if at is None else self._replay

@@ -10,7 +10,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent
 from pydantic import Field, WithJsonSchema
 
-from exposure.basket import WeightedMissing
+from exposure.basket import Basket, BasketExposure, EmptyBasketError, WeightedMissing, absent, aggregate
 from exposure.dealer import Nets, SignConvention
 from exposure.sessions import Phase, phase_at
 from exposure.snapshot import Missing, MissingReason, Mode, Notice, Snapshot
@@ -177,6 +177,17 @@ def age_notices(snapshot: Snapshot, now: datetime) -> list[Notice]:
     age = now - as_of
     span = f"{age.days} days" if age >= timedelta(days=2) else f"{age.total_seconds() / 3600:.1f} hours"
     return [Notice("old_quotes", f"The newest quotes there are, those of {eastern_clock(as_of)}, are {span} old.")]
+
+
+def aggregate_or_refuse(
+    asked: Basket, snapshot: Snapshot, convention: SignConvention, *, ambiguous_below: float, otherwise: str
+) -> BasketExposure:
+    """`aggregate`. Raises ToolError where no name with weight arrived; it opens with `otherwise` where none arrived at all."""
+    try:
+        return aggregate(asked, snapshot, convention, ambiguous_below=ambiguous_below)
+    except EmptyBasketError as problem:
+        why = str(problem) if snapshot.exposures else otherwise
+        raise nothing_arrived(absent(asked.weights, snapshot), why) from None
 
 
 def nothing_arrived(missing: Sequence[Missing], why: str) -> ToolError:

@@ -16,10 +16,10 @@ from pydantic import Field, WithJsonSchema
 
 from exposure.basket import MAX_SYMBOLS, Basket, BasketError
 from exposure.dealer import SignConvention
-from exposure.instruments import canonical_symbol
 from sources.baskets import BasketCatalogue
-from tools.baskets import named_basket
+from tools.baskets import baskets_pointed_out, named_basket
 from tools.figures import echoed, kind_of
+from tools.tickers import canonical_ticker
 
 _LIST_OF = {"type": "array", "items": {"type": "string"}}
 _NUMBERS = {"type": "array", "items": {"type": "number"}}
@@ -81,7 +81,8 @@ def requested_basket(symbols: object, weights: object, basket: str | None, catal
         own = list(found.weights) if found.weights and weights is None else None
         names, inline = list(found.symbols), own
     elif symbols is not None:
-        names, inline = _symbols(symbols)
+        with baskets_pointed_out(catalogue):
+            names, inline = _symbols(symbols)
     else:
         raise ToolError('Name what to look at: symbols, for example "NVDA,AMD", or basket, for example "semis".')
     if inline is not None and weights is not None:
@@ -162,13 +163,7 @@ def _split(text: str) -> list[str]:
 
 def _canonical(texts: Sequence[str]) -> list[str]:
     _refuse_too_many(texts)
-    symbols = []
-    for text in texts:
-        symbol = canonical_symbol(text)
-        if symbol is None:
-            raise ToolError(f"'{echoed(text, 20)}' is not a ticker. Tickers look like NVDA, BRK.B or SPX.")
-        symbols.append(symbol)
-    return symbols
+    return [canonical_ticker(text) for text in texts]
 
 
 def _refuse_too_many(items: Sequence[object]) -> None:

@@ -19,6 +19,7 @@ from tools.figures import eastern_clock, echoed
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 # fromisoformat alone also reads 20240605 and 2024-W23-3, as midnight rather than as that day's close.
 _CLOCK_TIME = re.compile(_DATE.pattern + r"[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([Zz]|[+-]\d{2}:?\d{2})?", re.ASCII)
+_FAR_FUTURE = datetime(9999, 12, 1, tzinfo=UTC)
 _ALLOWED = "Write YYYY-MM-DDTHH:MM (US Eastern), add Z or an offset for another zone, or give a date for that day's close."
 
 
@@ -44,6 +45,17 @@ def replay_instant(text: str | None, now: datetime) -> ReplayInstant | None:
             f"at is in the future: {eastern_clock(found.instant)}, and it is {eastern_clock(now)} now. "
             "Leave at out for the newest data."
         )
+    return found
+
+
+def instant_of(subject: str, written: str) -> ReplayInstant:
+    """An instant in the notation of `at`, past or future; a refusal names `subject` as what was not understood."""
+    try:
+        found = replay_instant(written, _FAR_FUTURE)
+    except ToolError as problem:
+        raise ToolError(f"{subject} {str(problem).removeprefix('at ')}") from None
+    if found is None:
+        raise ToolError(f"{subject} is empty. {_ALLOWED}")
     return found
 
 

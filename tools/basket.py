@@ -7,8 +7,7 @@ from typing import Annotated
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 
-from exposure.basket import EmptyBasketError, aggregate
-from tools.answer import age_notices, nothing_arrived, tool_result
+from tools.answer import age_notices, aggregate_or_refuse, tool_result
 from tools.arguments import (
     AllowCallsArgument,
     AtArgument,
@@ -45,16 +44,13 @@ async def basket_exposure(
     instant = replay.instant if replay else None
     full = detail == "full"
     snapshot = await asked_market(ctx, tuple(asked.weights), instant, legs=full, allow_calls=allow_calls)
-    try:
-        result = aggregate(
-            asked,
-            snapshot,
-            chosen_convention(convention, state.convention),
-            ambiguous_below=state.ambiguous_below,
-        )
-    except EmptyBasketError as problem:
-        why = str(problem) if snapshot.exposures else "No name of the basket could be answered."
-        raise nothing_arrived(snapshot.missing, why) from None
+    result = aggregate_or_refuse(
+        asked,
+        snapshot,
+        chosen_convention(convention, state.convention),
+        ambiguous_below=state.ambiguous_below,
+        otherwise="No name of the basket could be answered.",
+    )
     read = replay.notices if replay else age_notices(snapshot, state.clock())
     answer = fitting_answer(asked, snapshot, result, read, full=full)
     return tool_result(basket_text(answer), structured(answer))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from mcp.server.mcpserver.exceptions import ToolError
 
@@ -11,6 +12,7 @@ from exposure.instruments import AssetClass, asset_class
 from sources.baskets import BasketCatalogue, NamedBasket, built_in_baskets, normalised_name, sector_baskets
 from sources.universe import SECTOR_FUNDS, names_in
 from tools.figures import echoed
+from tools.tickers import NotATickerError
 
 _BROAD_FUNDS = frozenset("SPX SPY VOO IVV RSP VTI XSP NDX QQQ QQQM XND RUT IWM DJX DIA".split())
 _SEMICONDUCTOR_FUNDS = frozenset("SMH SOXX SOXL SOXS".split())
@@ -30,6 +32,23 @@ def named_basket(catalogue: BasketCatalogue, name: str) -> NamedBasket:
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
     mistakes = "".join(f" {sentence}" for sentence in mistakes_in(catalogue))
     raise ToolError(f"There is no basket named '{echoed(name, 40)}'. {hint}Baskets: {', '.join(baskets)}.{mistakes}")
+
+
+def basket_hint(catalogue: BasketCatalogue, written: str) -> str | None:
+    """What to do with the name of a basket that was given for a symbol; None for any other text."""
+    name = normalised_name(written)
+    if name not in catalogue.baskets():
+        return None
+    return f'{name} is the name of a basket; give basket="{name}" instead, to a tool that takes one.'
+
+
+@contextmanager
+def baskets_pointed_out(catalogue: BasketCatalogue) -> Iterator[None]:
+    """Where a text is refused because it cannot be a ticker, and is the name of a basket, say so."""
+    try:
+        yield
+    except NotATickerError as problem:
+        raise ToolError(basket_hint(catalogue, problem.written) or str(problem)) from None
 
 
 def chosen_baskets(catalogue: BasketCatalogue, given: Sequence[str] | str | None) -> list[NamedBasket]:

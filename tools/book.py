@@ -14,6 +14,7 @@ from tools.answer import age_notices, nothing_arrived, tool_result
 from tools.arguments import AllowCallsArgument, AtArgument, ConventionArgument, chosen_convention
 from tools.asking import asked_market
 from tools.at import replay_instant
+from tools.baskets import baskets_pointed_out
 from tools.book_answer import fitting_answer, structured
 from tools.book_model import BookAnswer
 from tools.book_text import book_text
@@ -31,7 +32,8 @@ async def book_exposure(
     allow_calls: AllowCallsArgument = None,
 ) -> Annotated[CallToolResult, BookAnswer]:
     state = ctx.request_context.lifespan_context
-    asked = requested_book(positions)
+    with baskets_pointed_out(state.baskets):
+        asked = requested_book(positions)
     replay = replay_instant(at, state.clock())
     instant = replay.instant if replay else None
     full = detail == "full"

@@ -9,9 +9,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from exposure.sessions import last_session, previous_session
-from tools.at import ReplayInstant
+from tools.at import ReplayInstant, instant_of
 from tools.figures import eastern_clock
-from tools.history_arguments import instant_of
 
 PREVIOUS_CLOSE = "previous_close"
 
@@ -49,16 +48,11 @@ def refuse_reversed(named: ReplayInstant | None, later: datetime) -> None:
 def earlier_instant(named: ReplayInstant | None, as_of: datetime) -> ReplayInstant:
     """The instant to compare quotes of `as_of` with: the one named, or the close of the session before theirs.
 
-    Raises ToolError where the one named is not before those quotes: the comparison would be with themselves.
+    One named may be after those quotes: between 06:00 and 07:00 no quote is new, and the open interest is.
     """
-    if named is None:
-        try:
-            return ReplayInstant(previous_session(last_session(as_of).date).close)
-        except ValueError as problem:
-            raise ToolError(f"since: {problem}") from None
-    if named.instant >= as_of:
-        raise ToolError(
-            f"since ({eastern_clock(named.instant)}) is not before the quotes it would be compared with, which are of "
-            f"{eastern_clock(as_of)}. Give an earlier instant, or previous_close."
-        )
-    return named
+    if named is not None:
+        return named
+    try:
+        return ReplayInstant(previous_session(last_session(as_of).date).close)
+    except ValueError as problem:
+        raise ToolError(f"since: {problem}") from None

@@ -12,13 +12,13 @@ import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 
-from exposure.basket import Basket, BasketExposure, EmptyBasketError, absent, aggregate
+from exposure.basket import Basket, BasketExposure
 from exposure.dealer import SignConvention
 from exposure.snapshot import MissingReason, Snapshot
 from sources.background import Progress
 from sources.computed import measured
-from sources.market import CallBudgetError
-from tools.answer import nothing_arrived
+from tools.answer import aggregate_or_refuse
+from tools.asking import asked_chains, asked_market
 from tools.figures import eastern_clock
 from tools.state import AppState
 
@@ -54,17 +54,14 @@ async def read_end(
     `half` is 0 for the end that is read first and 1 for the other; `besides` are upstream calls the other is to cost. Raises
     ToolError when it would cost more calls than it may.
     """
-    market, progress = ctx.request_context.lifespan_context.market, _half(ctx, half)
-    chains = await market.chains(symbols, instant, progress)
+    progress = _half(ctx, half)
+    chains = await asked_chains(ctx, symbols, instant, progress)
     snapshot = None
     if chains is not None:
         snapshot = await anyio.to_thread.run_sync(partial(measured, chains), abandon_on_cancel=True)
     lacking = symbols if snapshot is None else [one.symbol for one in snapshot.missing if one.reason in _WITHOUT_CHAIN]
     if lacking:
-        try:
-            others = await market.snapshot(lacking, instant, progress, legs=legs, allow_calls=allow_calls, besides=besides)
-        except CallBudgetError as refusal:
-            raise ToolError(str(refusal)) from None
+        others = await asked_market(ctx, lacking, instant, progress, legs=legs, allow_calls=allow_calls, besides=besides)
         snapshot = others if snapshot is None else _completed(snapshot, others)
     assert snapshot is not None
     if chains is None:
@@ -77,12 +74,9 @@ def aggregated(
     asked: Basket, end: End, convention: SignConvention, which: datetime | None, *, ambiguous_below: float
 ) -> BasketExposure:
     """The basket at one end. Raises ToolError with a sentence where nothing of it arrived."""
-    try:
-        return aggregate(asked, end.snapshot, convention, ambiguous_below=ambiguous_below)
-    except EmptyBasketError as problem:
-        when = f"at {eastern_clock(which)}" if which else "now"
-        why = str(problem) if end.snapshot.exposures else f"No name of the basket could be answered {when}."
-        raise nothing_arrived(absent(asked.weights, end.snapshot), why) from None
+    when = f"at {eastern_clock(which)}" if which else "now"
+    unanswered = f"No name of the basket could be answered {when}."
+    return aggregate_or_refuse(asked, end.snapshot, convention, ambiguous_below=ambiguous_below, otherwise=unanswered)
 
 
 def refuse_incomparable(before: Snapshot, after: Snapshot) -> None:
@@ -114,11 +108,11 @@ def refuse_incomparable(before: Snapshot, after: Snapshot) -> None:
 
 
 def same_quotes(before: Snapshot, after: Snapshot) -> list[str]:
-    """Names whose quotes are no newer at the later end; their change says nothing about the time between."""
+    """Names whose quotes and open interest are no newer at the later end; nothing can have changed in them."""
     return [
         symbol
-        for symbol, exposure in after.exposures.items()
-        if symbol in before.exposures and before.exposures[symbol].quote_time >= exposure.quote_time
+        for symbol, now in after.exposures.items()
+        if (was := before.exposures.get(symbol)) and was.quote_time >= now.quote_time and was.oi_date == now.oi_date
     ]
 
 

@@ -10,8 +10,8 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 
-from exposure.basket import EmptyBasketError, absent, aggregate
-from tools.answer import nothing_arrived, tool_result
+from exposure.basket import absent
+from tools.answer import aggregate_or_refuse, nothing_arrived, tool_result
 from tools.arguments import (
     BasketArgument,
     ConventionArgument,
@@ -81,11 +81,8 @@ async def basket_history(
     if snapshot.exposures and snapshot.provenance.units != history.units:
         raise ToolError(_OTHER_PROVIDER.format(eastern_clock(resolved)))
     snapshot = replace(snapshot, provenance=replace(snapshot.provenance, at=span.end))
-    try:
-        result = aggregate(asked, snapshot, signed, ambiguous_below=state.ambiguous_below)
-    except EmptyBasketError as problem:
-        why = str(problem) if snapshot.exposures else f"The basket of {eastern_clock(resolved)} could not be read again."
-        raise nothing_arrived(absent(asked.weights, snapshot), why) from None
+    unread = f"The basket of {eastern_clock(resolved)} could not be read again."
+    result = aggregate_or_refuse(asked, snapshot, signed, ambiguous_below=state.ambiguous_below, otherwise=unread)
     question = HistoryQuestion(asked, span, chosen, page, detail == "full")
     findings = HistoryFindings(question, history, values, snapshot, result)
     answer = await in_a_thread(partial(fitting_answer, findings))

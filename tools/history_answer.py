@@ -29,6 +29,7 @@ from tools.history_model import (
     RunPart,
     SeriesPage,
     SeriesRow,
+    SpanPart,
     SparklinePart,
     WindowPart,
 )
@@ -109,8 +110,9 @@ def fitting_answer(findings: HistoryFindings) -> HistoryAnswer:
 
 
 def structured(answer: HistoryAnswer) -> dict[str, object]:
-    """The answer as structured content; a missing name has `detail` only where there is one."""
-    return answer.model_dump(mode="json", exclude={"missing": without_detail(answer.missing)})
+    """The answer as structured content; `detail` of a missing name and what was carried forward are there if there is any."""
+    carried = {name for name in ("carried_forward", "longest_carried_forward") if not getattr(answer.gaps, name)}
+    return answer.model_dump(mode="json", exclude={"missing": without_detail(answer.missing), "gaps": carried})
 
 
 def _answer(findings: HistoryFindings, room: _Room) -> HistoryAnswer:
@@ -215,12 +217,18 @@ def _flips(history: History, room: _Room) -> FlipsPart | None:
 
 
 def _gaps(history: History, room: _Room) -> GapsPart:
-    gaps = history.summary.gaps
+    from exposure.runs import ReadingState
+
+    gaps = [gap for gap in history.summary.gaps if gap.reason is not ReadingState.REPEATED]
+    carried = [gap for gap in history.summary.gaps if gap.reason is ReadingState.REPEATED]
     longest = sorted(sorted(gaps, key=lambda gap: -gap.instants)[: room.gaps], key=lambda gap: gap.start)
+    widest = max(carried, key=lambda gap: gap.instants, default=None) if room.gaps else None
     return GapsPart(
         found=len(gaps),
         instants=sum(gap.instants for gap in gaps),
         longest=[GapRow(reason=gap.reason.value, start=gap.start, stop=gap.stop, instants=gap.instants) for gap in longest],
+        carried_forward=sum(gap.instants for gap in carried),
+        longest_carried_forward=SpanPart(start=widest.start, stop=widest.stop, instants=widest.instants) if widest else None,
     )
 
 

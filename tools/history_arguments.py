@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from mcp.server.mcpserver.exceptions import ToolError
@@ -13,7 +13,7 @@ from pydantic import Field, WithJsonSchema
 
 from exposure.sessions import EASTERN, eastern, last_session, previous_session
 from exposure.snapshot import Notice
-from tools.at import ReplayInstant, replay_instant
+from tools.at import ReplayInstant, instant_of, replay_instant
 from tools.figures import counted, eastern_clock, echoed
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ _NAME_READINGS_BY_DEFAULT = 13_000
 _LENGTH = re.compile(r"(\d{1,4})\s*(d|w|mo|y)", re.ASCII)
 _ENDS = re.compile(r"(.+?)\s*(?:\.\.\.?|\bto\b)\s*(.*)", re.ASCII | re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_FAR_FUTURE = datetime(9999, 12, 1, tzinfo=UTC)
 _WINDOW_ALLOWED = "Write a length such as 5d (sessions), 2w, 3mo or 1y, or start..end such as 2020-02-03..2020-04-30."
 
 
@@ -141,17 +140,6 @@ def _end_of_window(which: str, written: str, now: datetime) -> ReplayInstant:
             "Leave the end out for a window up to now."
         )
     return ReplayInstant(min(found.instant, now), found.notices) if which == "end" else found
-
-
-def instant_of(subject: str, written: str) -> ReplayInstant:
-    """An instant in the notation of `at`, past or future; a refusal names `subject` as what was not understood."""
-    try:
-        found = replay_instant(written, _FAR_FUTURE)
-    except ToolError as problem:
-        raise ToolError(f"{subject} {str(problem).removeprefix('at ')}") from None
-    if found is None:
-        raise ToolError(f"{subject} is empty. {_WINDOW_ALLOWED}")
-    return found
 
 
 def _is_today(written: str, now: datetime) -> bool:

@@ -16,7 +16,7 @@ from tools.part import Part
 _OBJECT = WithJsonSchema({"type": "object"})
 _MAYBE_OBJECT = WithJsonSchema({"type": ["object", "null"]})
 
-GapReason = Literal["nothing_known", "low_coverage", "repeated"]
+GapReason = Literal["nothing_known", "low_coverage"]
 StepShown = Literal["1m", "5m", "15m", "30m", "1h", "1d", "1w", "1mo"]
 
 
@@ -87,12 +87,23 @@ class GapRow(Part):
     instants: int
 
 
+class SpanPart(Part):
+    start: Instant
+    stop: Instant
+    instants: int
+
+
 class GapsPart(Part):
-    """Instants without a reading; the longest gaps listed in order of time."""
+    """Instants without enough names for a reading; the longest gaps listed in order of time.
+
+    At `carried_forward` instants names were known, and nothing of them was new since the reading before.
+    """
 
     found: int
     instants: int
     longest: list[GapRow]
+    carried_forward: int = 0
+    longest_carried_forward: SpanPart | None = None
 
 
 class NameRow(Part):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from exposure.greeks import Floats
     from exposure.history import BasketSeries, HistorySummary, Readings
 
-COLUMNS = ("spot", "gex_call", "gex_put", "net_gex")
+COLUMNS = ("spot", "gex_call", "gex_put", "net_gex", "quote_time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _readings(block: SeriesBlock, basket: Basket, convention: SignConvention) ->
             [block.values[name][place[symbol]] if symbol in place else nothing for symbol in basket.weights], dtype=np.float64
         ).reshape(len(basket.weights), len(block.instants))
 
-    spot, call, put, published = (column(name) for name in COLUMNS)
+    spot, call, put, published, quoted = (column(name) for name in COLUMNS)
     gross = np.abs(call) + np.abs(put)
     if block.family is not None and block.family.kind is Kind.PUBLISHED and convention is SignConvention.STREET:
         net = published
@@ -91,14 +91,14 @@ def _readings(block: SeriesBlock, basket: Basket, convention: SignConvention) ->
                 f"The source publishes nets under another convention than {convention.value}; ask with the convention street."
             )
     instants = block.instants.astype("datetime64[s]")
-    return Readings(basket, instants, net, gross, _last_news(instants, [spot, net, gross]))
+    return Readings(basket, instants, net, gross, _last_news(instants, [quoted, spot, net, gross]))
 
 
 def _last_news(instants: Instants, columns: Sequence[Floats]) -> Instants:
     """When each name's columns last changed, shape (names, n).
 
-    A series does not say when it was quoted. Spot and both legs of a market that trades do not stay the same to the last bit, so
-    that numbers which do are the same quotes, carried forward.
+    Quote times alone would not do: open interest that comes out in the morning makes other numbers of the evening's quotes. Nor
+    would numbers alone: those of two snapshots may be equal. Where neither changes, one snapshot is carried forward.
     """
     import numpy as np
 

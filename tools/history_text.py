@@ -79,12 +79,15 @@ def _runs_text(answer: HistoryAnswer) -> str:
 
 
 def _gaps_text(gaps: GapsPart) -> str:
-    if not gaps.found:
-        return "Gaps: 0."
     listed = ", ".join(
         f"{row.reason} {row.instants} ({eastern_clock(row.start)} to {eastern_clock(row.stop)})" for row in gaps.longest
     )
-    return f"Gaps: {gaps.found}, {counted(gaps.instants, 'instant')} in all{f': {listed}' if listed else ''}."
+    found = f"{gaps.found}, {counted(gaps.instants, 'instant')} in all{f': {listed}' if listed else ''}" if gaps.found else "0"
+    if not gaps.carried_forward:
+        return f"Gaps: {found}."
+    span = gaps.longest_carried_forward
+    longest = f", at most {span.instants} in a row ({eastern_clock(span.start)} to {eastern_clock(span.stop)})" if span else ""
+    return f"Gaps: {found}. Carried forward without news: {counted(gaps.carried_forward, 'instant')}{longest}."
 
 
 def _names_text(names: NamesPart) -> str:

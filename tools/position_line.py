@@ -15,8 +15,8 @@ from typing import NoReturn
 
 from mcp.server.mcpserver.exceptions import ToolError
 
-from exposure.instruments import canonical_symbol
 from tools.figures import echoed
+from tools.tickers import canonical_ticker
 
 _EXAMPLES = "AAPL 240000, NVDA 1200 sh or short TSLA 15%"
 LARGEST = 1e15
@@ -143,15 +143,7 @@ def _ticker(text: str, names: Sequence[str]) -> str:
         raise ToolError(option_sentence(f"'{echoed(text, 40)}'"))
     if len(names) > 1:
         _refuse(text, "has more words than a ticker, an amount, a unit and a side")
-    return canonical(names[0])
-
-
-def canonical(text: str) -> str:
-    """The canonical spelling of a ticker. Raises ToolError for what cannot be one."""
-    symbol = canonical_symbol(text)
-    if symbol is None:
-        raise ToolError(f"'{echoed(text, 20)}' is not a ticker. Tickers look like NVDA, BRK.B or SPX.")
-    return symbol
+    return canonical_ticker(names[0])
 
 
 def checked(amount: float, symbol: str) -> float:

@@ -25,13 +25,13 @@ from tools.position_line import (
     UNIT_WORDS,
     Lot,
     Unit,
-    canonical,
     checked,
     option_sentence,
     plain,
     read_lot,
     refuse_option,
 )
+from tools.tickers import canonical_ticker
 
 _MOST_LINES = 500
 _CANCELLED = 1e-12
@@ -260,7 +260,7 @@ def _symbol(text: object) -> str:
     if not isinstance(text, str):
         raise ToolError(f"The symbol of a position is {kind_of(text)}. Tickers look like NVDA, BRK.B or SPX.")
     refuse_option(text)
-    return canonical(text)
+    return canonical_ticker(text)
 
 
 def _netted(lots: Sequence[Lot]) -> tuple[tuple[Holding, ...], list[str]]:

@@ -11,12 +11,12 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 
-from exposure.basket import BasketExposure, EmptyBasketError, aggregate
+from exposure.basket import BasketExposure
 from exposure.instruments import canonical_symbol
 from exposure.snapshot import Snapshot
 from sources.baskets import BasketCatalogue
 from sources.computed import measured
-from tools.answer import age_notices, nothing_arrived, tool_result
+from tools.answer import age_notices, aggregate_or_refuse, tool_result
 from tools.arguments import (
     AtArgument,
     BasketArgument,
@@ -26,7 +26,7 @@ from tools.arguments import (
     chosen_convention,
     requested_basket,
 )
-from tools.asking import asked_market
+from tools.asking import asked_chains, asked_market
 from tools.at import replay_instant
 from tools.baskets import named_basket
 from tools.definition import ToolDefinition
@@ -88,7 +88,7 @@ async def stress_basket(
         smile=smile,
         full=detail == "full",
     )
-    chains = await state.market.chains(tuple(asked.weights), instant, ctx.report_progress)
+    chains = await asked_chains(ctx, tuple(asked.weights), instant)
     if chains is None:
         snapshot = await _published_nets(ctx, tuple(asked.weights), instant)
         result, used = _together(question, snapshot, state.ambiguous_below), Betas.none()
@@ -130,11 +130,10 @@ async def _published_nets(ctx: Context[AppState], symbols: tuple[str, ...], inst
 
 def _together(question: StressQuestion, snapshot: Snapshot, ambiguous_below: float) -> BasketExposure:
     """Today's exposure of the basket. Raises ToolError with a sentence when no name with weight arrived."""
-    try:
-        return aggregate(question.asked, snapshot, question.convention, ambiguous_below=ambiguous_below)
-    except EmptyBasketError as problem:
-        why = str(problem) if snapshot.exposures else "No name of the basket could be answered."
-        raise nothing_arrived(snapshot.missing, why) from None
+    unanswered = "No name of the basket could be answered."
+    return aggregate_or_refuse(
+        question.asked, snapshot, question.convention, ambiguous_below=ambiguous_below, otherwise=unanswered
+    )
 
 
 def _repriced(question: StressQuestion, chains: Mapping[str, Chain], betas: Betas) -> Stress:

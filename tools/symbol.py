@@ -8,13 +8,13 @@ from typing import Annotated
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 
-from exposure.basket import Basket, BasketExposure, EmptyBasketError, absent, aggregate
+from exposure.basket import Basket, BasketExposure
 from exposure.snapshot import Snapshot
 from sources.base import ChainSnapshot
 from sources.computed import measured
-from tools.answer import age_notices, nothing_arrived, tool_result
+from tools.answer import age_notices, aggregate_or_refuse, tool_result
 from tools.arguments import AllowCallsArgument, AtArgument, ConventionArgument, chosen_convention
-from tools.asking import asked_market
+from tools.asking import asked_chains, asked_market
 from tools.at import replay_instant
 from tools.definition import ToolDefinition
 from tools.off_the_loop import in_a_thread
@@ -57,7 +57,7 @@ async def symbol_exposure(
     )
     replay = replay_instant(at, state.clock())
     instant = replay.instant if replay else None
-    chains = await state.market.chains(tuple(asked.weights), instant, ctx.report_progress)
+    chains = await asked_chains(ctx, tuple(asked.weights), instant)
     if chains is None:
         snapshot = await asked_market(ctx, tuple(asked.weights), instant, legs=True, allow_calls=allow_calls)
     else:
@@ -83,11 +83,8 @@ TOOL = ToolDefinition(
 
 def _alone(asked: Basket, snapshot: Snapshot, question: Question, ambiguous_below: float) -> BasketExposure:
     """The basket of one name. Raises ToolError with a sentence when it did not arrive."""
-    try:
-        return aggregate(asked, snapshot, question.convention, ambiguous_below=ambiguous_below)
-    except EmptyBasketError as problem:
-        why = str(problem) if snapshot.exposures else f"{next(iter(asked.weights))} could not be answered."
-        raise nothing_arrived(absent(asked.weights, snapshot), why) from None
+    unanswered = f"{next(iter(asked.weights))} could not be answered."
+    return aggregate_or_refuse(asked, snapshot, question.convention, ambiguous_below=ambiguous_below, otherwise=unanswered)
 
 
 def _findings(chains: ChainSnapshot, snapshot: Snapshot, question: Question) -> ChainFindings:

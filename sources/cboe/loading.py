@@ -24,6 +24,7 @@ from sources.http.retry_after import retry_after
 NAME = "cboe"
 _LONGEST_WAIT = 86_400.0
 """Seconds; a host that says more does not mean it."""
+_WITHOUT_REPLY = {FetchProblem.TIMED_OUT: MissingReason.TIMED_OUT, FetchProblem.LIMITED: MissingReason.RATE_LIMITED}
 _log = logging.getLogger(__name__)
 _PROVENANCE = Provenance(NAME, Mode.DELAYED, synthetic=False)
 
@@ -58,8 +59,7 @@ class Loader:
         try:
             reply = await self._http.get(self._host, path)
         except FetchError as problem:
-            late = problem.problem is FetchProblem.TIMED_OUT
-            return Missing(symbol, MissingReason.TIMED_OUT if late else MissingReason.FETCH_FAILED, str(problem))
+            return Missing(symbol, _WITHOUT_REPLY.get(problem.problem, MissingReason.FETCH_FAILED), str(problem))
         return reply if reply.status == 200 else _refused(symbol, reply)
 
     async def build(self, symbol: str, reply: Reply) -> Loaded | Missing:

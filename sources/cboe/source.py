@@ -25,6 +25,7 @@ from sources.background import Background, Progress, SharedWork, arrivals
 from sources.base import ChainSnapshot, Check, SourceStatus
 from sources.cboe.loading import NAME, Loaded, Loader
 from sources.cboe.turns import Turns
+from sources.clock_check import clock_checks
 from sources.http import Host, Http
 
 ACCEPT_SETTING = "DEALER_EXPOSURE_CBOE_ACCEPT_TERMS"
@@ -91,6 +92,7 @@ class CboeSource:
         terms_accepted: bool,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._http = http
         self._host = host
         self._clock = clock
         self._staleness = staleness
@@ -132,16 +134,15 @@ class CboeSource:
             )
         return SourceStatus(NAME, Mode.DELAYED, False, None, self._newest_quote, None, None, remarks)
 
-    async def checks(self) -> tuple[Check, ...]:
-        """Whether the terms are accepted and one file arrives."""
+    async def checks(self, *, past: bool = False) -> tuple[Check, ...]:
+        """Whether the terms are accepted, one file arrives, and the clocks agree; of the past there is nothing."""
         if not self._terms_accepted:
             return (Check("Cboe", False, _TERMS, f"Set {ACCEPT_SETTING}=true, or use the source files."),)
         with anyio.move_on_after(_CHECK_SECONDS):
             answer = await self._ask([_CHECKED_NAME], None, None)
-            if not answer.missing:
-                return (Check("Cboe", True, f"{self._host.name} answers"),)
             advice = "Look at the network and the proxy, then run doctor again."
-            return (Check("Cboe", False, answer.missing[0].detail, advice),)
+            passed, detail = (False, answer.missing[0].detail) if answer.missing else (True, f"{self._host.name} answers")
+            return (Check("Cboe", passed, detail, advice), *clock_checks(self._http, self._host))
         return (Check("Cboe", False, f"{self._host.name} did not answer in time.", "Look at the network and the proxy."),)
 
     async def _ask(self, symbols: Sequence[str], at: datetime | None, progress: Progress | None) -> _Answer:

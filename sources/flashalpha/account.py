@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-
 import anyio
 
-from sources.background import Background, SharedWork
+from sources.background import SharedWork
 from sources.base import Check
-from sources.flashalpha.door import Door, Tally
-from sources.flashalpha.quota import Quota
+from sources.flashalpha.connection import Connection
+from sources.flashalpha.door import Tally
 from sources.flashalpha.refusals import Refusal, plan_name
-from sources.http import Host
 
 _PATH = "/v1/account"
 _ASKED_AGAIN_AFTER = 60.0
@@ -22,13 +18,13 @@ _PATIENCE_SECONDS = 3.0
 class Account:
     """Asks for the account where the quota is not known yet, at most once a minute, and never for long."""
 
-    def __init__(self, door: Door, host: Host, quota: Quota, background: Background, clock: Callable[[], datetime]) -> None:
-        self._door = door
-        self._host = host
-        self._quota = quota
-        self._clock = clock
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._door = connection.door
+        self._quota = connection.quota
+        self._clock = connection.clock
         self._plan: str | None = None
-        self._work: SharedWork[str, str] = SharedWork(background, lifetime=_ASKED_AGAIN_AFTER, capacity=1)
+        self._work: SharedWork[str, str] = SharedWork(connection.background, lifetime=_ASKED_AGAIN_AFTER, capacity=1)
 
     async def remark(self) -> str:
         """Plan and quota as one sentence, or why they are not known."""
@@ -59,7 +55,7 @@ class Account:
 
     async def _ask(self) -> str:
         """Why nothing was learnt; empty where something was."""
-        found = await self._door.ask(self._host, _PATH, {}, Tally())
+        found = await self._connection.ask(_PATH, {}, Tally())
         if isinstance(found, Refusal):
             return found.sentence
         self._plan = plan_name(found.get("plan"), self._door.secret)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from exposure.dispersion import Undefined, implied_correlation
 from exposure.snapshot import Missing, Notice
-from sources.background import Background, SharedWork
+from sources.background import SharedWork
 from sources.base import PublishedDispersion
 from sources.flashalpha import wire
-from sources.flashalpha.door import Door, Tally
+from sources.flashalpha.connection import Connection
+from sources.flashalpha.door import Tally
 from sources.flashalpha.live import SYMBOLS_A_CALL, Absences
-from sources.flashalpha.quota import Quota
 from sources.flashalpha.refusals import Refusal
-from sources.http import Host
 
 SHORTEST_HORIZON, LONGEST_HORIZON = 5, 252
 
@@ -30,24 +29,11 @@ _Question = tuple[str, str, str, int, str]
 class Dispersion:
     """Asks the dispersion endpoint, one call a question."""
 
-    def __init__(
-        self,
-        door: Door,
-        host: Host,
-        quota: Quota,
-        absences: Absences,
-        background: Background,
-        clock: Callable[[], datetime],
-        *,
-        cache_seconds: float,
-    ) -> None:
-        self._door = door
-        self._host = host
-        self._quota = quota
+    def __init__(self, connection: Connection, absences: Absences, *, cache_seconds: float) -> None:
+        self._connection = connection
         self._absences = absences
-        self._clock = clock
         self._work: SharedWork[_Question, wire.DispersionReply | Refusal] = SharedWork(
-            background, lifetime=lambda answer: 0.0 if isinstance(answer, Refusal) else cache_seconds, capacity=32
+            connection.background, lifetime=lambda answer: 0.0 if isinstance(answer, Refusal) else cache_seconds, capacity=32
         )
 
     async def ask(self, index: str, weights: Mapping[str, float], horizon_days: int) -> PublishedDispersion | Notice:
@@ -59,7 +45,7 @@ class Dispersion:
         tally = Tally()
         total = math.fsum(wanted.values())
         shares = ",".join(f"{weight / total:.12f}" for weight in wanted.values())
-        question = (index, ",".join(wanted), shares, horizon, self._door.fingerprint)
+        question = (index, ",".join(wanted), shares, horizon, self._connection.door.fingerprint)
         found = await self._work.get(question, lambda: self._load(question, tally))
         if isinstance(found, Refusal):
             code = "dispersion_not_entitled" if found.plan_needed else "dispersion_unavailable"
@@ -71,7 +57,7 @@ class Dispersion:
     async def _load(self, question: _Question, tally: Tally) -> wire.DispersionReply | Refusal:
         index, symbols, weights, horizon, _ = question
         query = {"index": index, "symbols": symbols, "weights": weights, "horizon_days": str(horizon)}
-        found = await self._door.ask(self._host, _PATH, query, tally)
+        found = await self._connection.ask(_PATH, query, tally)
         return found if isinstance(found, Refusal) else wire.dispersion_reply(found)
 
     def _published(
@@ -87,7 +73,8 @@ class Dispersion:
                 missing.append(self._absences.missing(symbol))
         plural = "" if tally.calls == 1 else "s"
         notices = [*([differs] if (differs := identity_notice(reply)) is not None else [])]
-        sentence = f"The dispersion figures used {tally.calls:,} FlashAlpha call{plural}; {self._quota.sentence(self._clock())}."
+        left = self._connection.quota.sentence(self._connection.clock())
+        sentence = f"The dispersion figures used {tally.calls:,} FlashAlpha call{plural}; {left}."
         notices.append(Notice("upstream_calls", sentence))
         said = reply.horizon_days
         return PublishedDispersion(

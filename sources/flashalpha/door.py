@@ -54,8 +54,18 @@ class Door:
     async def ask(self, host: Host, path: str, query: Mapping[str, str], tally: Tally) -> wire.Document | Refusal:
         """GET `path`. Counts one call in `tally`, whatever comes of it."""
         tally.calls += 1
+        return await self._asked(host, path, query, {"X-Api-Key": self._key})
+
+    async def knock(self, host: Host, path: str) -> Refusal | None:
+        """Whether `path` is answered at all, asked without the key: that can cost no call, and a 401 is the usual answer."""
+        found = await self._asked(host, path, {}, {})
+        return found if isinstance(found, Refusal) else None
+
+    async def _asked(
+        self, host: Host, path: str, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> wire.Document | Refusal:
         try:
-            reply = await self._http.get(host, path, query=query, headers={"X-Api-Key": self._key})
+            reply = await self._http.get(host, path, query=query, headers=headers)
         except FetchError as problem:
             return refusal_without_reply(problem)
         now = self._clock()

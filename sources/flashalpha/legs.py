@@ -7,7 +7,7 @@ Legs that do not add up to the headline above them are not used: nets without le
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from urllib.parse import quote
@@ -15,13 +15,13 @@ from urllib.parse import quote
 from exposure.dealer import GammaLegs, Legs, PublishedNets, SymbolExposure
 from exposure.sessions import EASTERN
 from exposure.snapshot import Notice
-from sources.background import Background, SharedWork
+from sources.background import SharedWork
 from sources.flashalpha import wire
-from sources.flashalpha.door import Door, Tally
+from sources.flashalpha.connection import Connection
+from sources.flashalpha.door import Tally
 from sources.flashalpha.listing import names
 from sources.flashalpha.published import is_absurd
 from sources.flashalpha.refusals import Refusal
-from sources.http import Host
 
 CALLS_A_SYMBOL = 2
 
@@ -42,26 +42,13 @@ class GammaAnswer:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Which host, and the minute of a replay as its `at` wants it; without one the newest."""
-
-    host: Host
-    minute: datetime | None = None
-
-    @property
-    def query(self) -> Mapping[str, str]:
-        return {} if self.minute is None else {"at": eastern_wall_clock(self.minute)}
-
-
 class GammaReader:
-    """Asks for legs and keeps them as long as `lifetime` says for the instant they are of."""
+    """Asks for legs, the newest or those of a past `minute`, and keeps them for `lifetime` seconds."""
 
-    def __init__(self, door: Door, background: Background, clock: Callable[[], datetime], *, lifetime: float) -> None:
-        self._door = door
-        self._clock = clock
+    def __init__(self, connection: Connection, *, lifetime: float) -> None:
+        self._connection = connection
         self._work: SharedWork[tuple[str, str, datetime | None, str], GammaAnswer] = SharedWork(
-            background, lifetime=lambda answer: lifetime if answer.problem is None else 0.0, capacity=_KEPT
+            connection.background, lifetime=lambda answer: lifetime if answer.problem is None else 0.0, capacity=_KEPT
         )
 
     def calls_needed(self, symbol: str, minute: datetime | None) -> int:
@@ -69,24 +56,23 @@ class GammaReader:
         key = self._key(symbol, minute)
         return 0 if self._work.known(key) is not None or self._work.under_way(key) else CALLS_A_SYMBOL
 
-    async def get(self, symbol: str, asked: Asked, tally: Tally) -> GammaAnswer:
+    async def get(self, symbol: str, minute: datetime | None, tally: Tally) -> GammaAnswer:
         """The legs of one symbol. Does not raise."""
-        return await self._work.get(self._key(symbol, asked.minute), lambda: self._load(symbol, asked, tally))
+        return await self._work.get(self._key(symbol, minute), lambda: self._load(symbol, minute, tally))
 
     def _key(self, symbol: str, minute: datetime | None) -> tuple[str, str, datetime | None, str]:
-        return ("gex", symbol, minute, self._door.fingerprint)
+        return ("gex", symbol, minute, self._connection.door.fingerprint)
 
-    async def _load(self, symbol: str, asked: Asked, tally: Tally) -> GammaAnswer:
-        whole = await self._ask(symbol, asked, {}, tally)
+    async def _load(self, symbol: str, minute: datetime | None, tally: Tally) -> GammaAnswer:
+        whole = await self._ask(symbol, minute, {}, tally)
         if isinstance(whole, Refusal):
             return GammaAnswer(problem=whole.sentence)
-        known_until = asked.minute or self._clock()
-        if whole.as_of is None or (asked.minute is not None and whole.as_of > known_until):
+        if whole.as_of is None or (minute is not None and whole.as_of > minute):
             return GammaAnswer(problem="FlashAlpha does not say when its strikes are from, or they are from after the instant.")
         total = legs_of(whole)
         if isinstance(total, str) or whole.net is None:
             return GammaAnswer(problem=str(total))
-        same_day = await self._same_day(symbol, asked, whole.as_of.astimezone(EASTERN).date(), tally)
+        same_day = await self._same_day(symbol, minute, whole.as_of.astimezone(EASTERN).date(), tally)
         if isinstance(same_day, str):
             return GammaAnswer(problem=same_day)
         if same_day.call > _QUOTES_MOVED * total.call or same_day.put > _QUOTES_MOVED * total.put:
@@ -94,8 +80,8 @@ class GammaReader:
         part = Legs(min(same_day.call, total.call), min(same_day.put, total.put))
         return GammaAnswer(GammaLegs(total, part), whole.net, whole.as_of)
 
-    async def _same_day(self, symbol: str, asked: Asked, day: date, tally: Tally) -> Legs | str:
-        found = await self._ask(symbol, asked, {"expiration": day.isoformat()}, tally)
+    async def _same_day(self, symbol: str, minute: datetime | None, day: date, tally: Tally) -> Legs | str:
+        found = await self._ask(symbol, minute, {"expiration": day.isoformat()}, tally)
         if isinstance(found, Refusal):
             return Legs(0.0, 0.0) if found.absent else found.sentence
         if not found.strikes:
@@ -105,12 +91,15 @@ class GammaReader:
             return "the part that expires the same day has strikes, but no gamma at any of them."
         return legs_of(found)
 
-    async def _ask(self, symbol: str, asked: Asked, more: Mapping[str, str], tally: Tally) -> wire.GammaReply | Refusal:
+    async def _ask(
+        self, symbol: str, minute: datetime | None, more: Mapping[str, str], tally: Tally
+    ) -> wire.GammaReply | Refusal:
         path = f"/v1/exposure/gex/{quote(symbol, safe='')}"
-        found = await self._door.ask(asked.host, path, {**asked.query, **more}, tally)
+        query = {} if minute is None else {"at": eastern_wall_clock(minute)}
+        found = await self._connection.ask(path, {**query, **more}, tally)
         if isinstance(found, Refusal):
             return found
-        return wire.gamma_reply(found, UTC if asked.minute is None else EASTERN)
+        return wire.gamma_reply(found, UTC if minute is None else EASTERN)
 
 
 def legs_of(reply: wire.GammaReply) -> Legs | str:

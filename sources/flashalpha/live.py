@@ -17,16 +17,15 @@ from cachetools import LRUCache, TTLCache
 from exposure.dealer import SymbolExposure
 from exposure.instruments import AssetClass
 from exposure.snapshot import Missing, MissingReason, Mode, Notice, Provenance, Snapshot
-from sources.background import Background, Progress, SharedWork, arrivals
+from sources.background import Progress, SharedWork, arrivals
 from sources.flashalpha import wire
 from sources.flashalpha.aggregate import aggregate_notice
-from sources.flashalpha.door import Door, Tally
-from sources.flashalpha.legs import Asked, GammaAnswer, GammaReader, difference_notices, differs, legs_notices
+from sources.flashalpha.connection import Connection
+from sources.flashalpha.door import Tally
+from sources.flashalpha.legs import GammaAnswer, GammaReader, difference_notices, differs, legs_notices
 from sources.flashalpha.listing import names
 from sources.flashalpha.published import UNITS, VEX_AND_CHEX, exposure_of, with_gamma
-from sources.flashalpha.quota import Quota
 from sources.flashalpha.refusals import Refusal
-from sources.http import Host
 
 SYMBOLS_A_CALL = 50
 
@@ -83,27 +82,14 @@ class Absences:
 class Live:
     """The newest exposures. `calls_needed` and `snapshot` go by the same plan."""
 
-    def __init__(
-        self,
-        door: Door,
-        host: Host,
-        quota: Quota,
-        absences: Absences,
-        background: Background,
-        clock: Callable[[], datetime],
-        *,
-        cache_seconds: float,
-    ) -> None:
-        self._door = door
-        self._host = host
-        self._quota = quota
+    def __init__(self, connection: Connection, absences: Absences, *, cache_seconds: float) -> None:
+        self._connection = connection
         self._absences = absences
-        self._clock = clock
-        self._gamma = GammaReader(door, background, clock, lifetime=cache_seconds)
+        self._gamma = GammaReader(connection, lifetime=cache_seconds)
         self._rows: MutableMapping[str, Row] = TTLCache(_SYMBOLS_KEPT, cache_seconds)
         self._asked: MutableMapping[str, Call] = LRUCache(_SYMBOLS_KEPT)
         self._work: SharedWork[tuple[str, Call, str], Mapping[str, Row]] = SharedWork(
-            background, lifetime=min(_SAME_MOMENT, cache_seconds), capacity=64
+            connection.background, lifetime=min(_SAME_MOMENT, cache_seconds), capacity=64
         )
 
     def calls_needed(self, symbols: Sequence[str], *, legs: bool) -> int:
@@ -120,7 +106,7 @@ class Live:
         for call in (*plan.running, *plan.new):
             waits[call] = Wait(partial(self._rows_of, call, tally), told, 0 if legs else _wanted(call, symbols))
         for symbol in symbols if legs else ():
-            waits[symbol] = Wait(partial(self._gamma.get, symbol, Asked(self._host), tally), told, 1)
+            waits[symbol] = Wait(partial(self._gamma.get, symbol, None, tally), told, 1)
         told.add(0 if legs else len(plan.known))
         await told.say()
         arrived = await arrivals(waits, told.say)
@@ -150,13 +136,13 @@ class Live:
         return self._work.under_way(key) or self._work.known(key) is not None
 
     def _key(self, call: Call) -> tuple[str, Call, str]:
-        return ("basket", call, self._door.fingerprint)
+        return ("basket", call, self._connection.door.fingerprint)
 
     async def _rows_of(self, call: Call, tally: Tally) -> Mapping[str, Row]:
         return await self._work.get(self._key(call), lambda: self._load(call, tally))
 
     async def _load(self, call: Call, tally: Tally) -> Mapping[str, Row]:
-        found = await self._door.ask(self._host, _PATH, {"symbols": ",".join(call)}, tally)
+        found = await self._connection.ask(_PATH, {"symbols": ",".join(call)}, tally)
         if isinstance(found, Refusal):
             rows = {symbol: self._refused(symbol, found) for symbol in call}
         else:
@@ -183,7 +169,7 @@ class Live:
         if len(found) > 1:
             sentence = f"FlashAlpha lists {symbol} {len(found)} times in one basket."
             return Row(Missing(symbol, MissingReason.UNUSABLE_CHAIN, sentence))
-        outcome = exposure_of(symbol, found[0], reply.as_of, self._clock())
+        outcome = exposure_of(symbol, found[0], reply.as_of, self._connection.clock())
         return Row(outcome, notices if isinstance(outcome, SymbolExposure) else ())
 
     def _snapshot(
@@ -208,7 +194,8 @@ class Live:
         if gamma is not None:
             notices.update(dict.fromkeys(put_gamma_into(exposures, gamma)))
         plural = "" if tally.calls == 1 else "s"
-        sentence = f"The live figures used {tally.calls:,} FlashAlpha call{plural}; {self._quota.sentence(self._clock())}."
+        left = self._connection.quota.sentence(self._connection.clock())
+        sentence = f"The live figures used {tally.calls:,} FlashAlpha call{plural}; {left}."
         notices[Notice("upstream_calls", sentence)] = None
         provenance = Provenance("flashalpha", Mode.LIVE, synthetic=False, notices=tuple(notices), units=UNITS)
         return Snapshot(exposures, tuple(missing), provenance)

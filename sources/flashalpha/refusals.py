@@ -72,8 +72,12 @@ def refusal_of(reply: Reply, now: datetime, secret: str) -> Refusal | None:
 
 def refusal_without_reply(problem: FetchError) -> Refusal:
     """Why there was no reply at all."""
-    reason = MissingReason.TIMED_OUT if problem.problem is FetchProblem.TIMED_OUT else MissingReason.FETCH_FAILED
-    return Refusal(reason, str(problem))
+    match problem.problem:
+        case FetchProblem.TIMED_OUT:
+            return Refusal(MissingReason.TIMED_OUT, str(problem))
+        case FetchProblem.LIMITED:
+            return Refusal(MissingReason.RATE_LIMITED, str(problem), for_all=True)
+    return Refusal(MissingReason.FETCH_FAILED, str(problem))
 
 
 def unreadable() -> Refusal:

@@ -17,15 +17,15 @@ import anyio
 from exposure.dealer import SymbolExposure
 from exposure.sessions import EASTERN, last_session
 from exposure.snapshot import Missing, MissingReason, Mode, Notice, Provenance, Snapshot
-from sources.background import Background, Progress, SharedWork, arrivals
+from sources.background import Progress, SharedWork, arrivals
+from sources.base import Check
 from sources.flashalpha import wire
-from sources.flashalpha.door import Door, Tally
-from sources.flashalpha.legs import Asked, GammaAnswer, GammaReader, eastern_wall_clock
+from sources.flashalpha.connection import Connection
+from sources.flashalpha.door import Tally
+from sources.flashalpha.legs import GammaAnswer, GammaReader, eastern_wall_clock
 from sources.flashalpha.live import Told, Wait, put_gamma_into
 from sources.flashalpha.published import UNITS, VEX_AND_CHEX, exposure_of
-from sources.flashalpha.quota import Quota
 from sources.flashalpha.refusals import Refusal
-from sources.http import Host
 
 FIRST_MINUTE = datetime(2018, 4, 16, 13, 30, tzinfo=UTC)
 COVERED = "SPY"
@@ -35,6 +35,10 @@ TOP_PLAN = "Alpha"
 _OPEN_INTEREST = (
     "FlashAlpha's historical open interest is the end-of-day value for the whole day: a mild look-ahead that cannot be checked."
 )
+_CHECKED = "FlashAlpha historical"
+_CHECKED_PATH = "/v1/tickers"
+"""What it covers: of the paths that the historical host has, one that takes no symbol and no instant."""
+_CHECK_SECONDS = 3.0
 _KEPT = 8192
 _NOTHING_KEPT_SECONDS = 900.0
 """A minute without data may be filled in later the same day, so its absence is not kept as long as data are."""
@@ -51,24 +55,12 @@ class Replayed:
 class Replay:
     """Past exposures. `calls_needed` and `snapshot` look into the same cache."""
 
-    def __init__(
-        self,
-        door: Door,
-        host: Host,
-        quota: Quota,
-        background: Background,
-        clock: Callable[[], datetime],
-        *,
-        cache_seconds: float,
-    ) -> None:
-        self._door = door
-        self._host = host
-        self._quota = quota
-        self._clock = clock
+    def __init__(self, connection: Connection, *, cache_seconds: float) -> None:
+        self._connection = connection
         self._cache_seconds = cache_seconds
-        self._gamma = GammaReader(door, background, clock, lifetime=cache_seconds)
+        self._gamma = GammaReader(connection, lifetime=cache_seconds)
         self._work: SharedWork[tuple[str, str, datetime, str], Replayed] = SharedWork(
-            background, lifetime=lambda answer: answer.seconds, capacity=_KEPT
+            connection.background, lifetime=lambda answer: answer.seconds, capacity=_KEPT
         )
 
     def calls_needed(self, symbols: Sequence[str], at: datetime, *, legs: bool) -> int:
@@ -91,7 +83,7 @@ class Replay:
         if minute is None:
             return self._before_the_first_minute(symbols, at)
         said, tally, told = self.calls_needed(symbols, at, legs=legs), Tally(), Told(progress, len(symbols))
-        turn = anyio.Semaphore(self._host.at_once)
+        turn = anyio.Semaphore(self._connection.host.at_once)
 
         waits: dict[Hashable, Callable[[], Awaitable[Replayed | GammaAnswer]]] = {}
         for symbol in symbols:
@@ -116,11 +108,22 @@ class Replay:
         if legs:
             notices += put_gamma_into(exposures, arrived)
         plural = "" if said == 1 else "s"
-        left = self._quota.sentence(self._clock())
+        left = self._connection.quota.sentence(self._connection.clock())
         when = f"{minute.astimezone(EASTERN):%Y-%m-%d %H:%M}"
         sentence = f"The replay of {when} Eastern needed {said:,} FlashAlpha call{plural} and used {tally.calls:,}; {left}."
         notices.append(Notice("upstream_calls", sentence))
         return Snapshot(exposures, tuple(missing), _provenance(at, notices))
+
+    async def check(self) -> Check:
+        """Whether the historical host answers, for `doctor`. Costs no call."""
+        host = self._connection.host
+        advice = "Look at the network, the proxy and DEALER_EXPOSURE_FLASHALPHA_HISTORICAL_URL, then run doctor again."
+        with anyio.move_on_after(_CHECK_SECONDS):
+            refusal = await self._connection.door.knock(host, _CHECKED_PATH)
+            down = refusal is not None and refusal.reason in (MissingReason.FETCH_FAILED, MissingReason.TIMED_OUT)
+            said = refusal.sentence if refusal is not None and down else f"{host.name} answers"
+            return Check(_CHECKED, not down, said, advice)
+        return Check(_CHECKED, False, f"{host.name} did not answer in time.", advice)
 
     def _before_the_first_minute(self, symbols: Sequence[str], at: datetime) -> Snapshot:
         sentence = f"FlashAlpha's historical host begins on {FIRST_MINUTE:%Y-%m-%d} at 09:30 Eastern."
@@ -128,7 +131,7 @@ class Replay:
         return Snapshot({}, missing, _provenance(at, ()))
 
     def _key(self, symbol: str, minute: datetime) -> tuple[str, str, datetime, str]:
-        return ("summary", symbol, minute, self._door.fingerprint)
+        return ("summary", symbol, minute, self._connection.door.fingerprint)
 
     async def _nets(self, symbol: str, minute: datetime, tally: Tally, turn: anyio.Semaphore) -> Replayed:
         return await self._work.get(self._key(symbol, minute), partial(self._load, symbol, minute, tally, turn))
@@ -138,14 +141,14 @@ class Replay:
         nets = await self._nets(symbol, minute, tally, turn)
         if isinstance(nets.outcome, Missing):
             return GammaAnswer(problem=nets.outcome.detail)
-        return await self._gamma.get(symbol, Asked(self._host, minute), tally)
+        return await self._gamma.get(symbol, minute, tally)
 
     async def _load(self, symbol: str, minute: datetime, tally: Tally, turn: anyio.Semaphore) -> Replayed:
         async with turn:
             if tally.barred is not None:
                 return Replayed(_refused(symbol, minute, tally.barred))
             path = f"/v1/exposure/summary/{quote(symbol, safe='')}"
-            found = await self._door.ask(self._host, path, {"at": eastern_wall_clock(minute)}, tally)
+            found = await self._connection.ask(path, {"at": eastern_wall_clock(minute)}, tally)
         if isinstance(found, Refusal):
             if found.for_all:
                 tally.barred = found
@@ -155,7 +158,7 @@ class Replay:
             stamp = eastern_wall_clock(reply.as_of)
             sentence = f"FlashAlpha answered for {symbol} with numbers of {stamp} Eastern, after the instant asked for."
             return Replayed(Missing(symbol, MissingReason.NO_DATA_AT, sentence), self._nothing_kept_seconds)
-        outcome = exposure_of(symbol, reply.row, reply.as_of, self._clock())
+        outcome = exposure_of(symbol, reply.row, reply.as_of, self._connection.clock())
         usable = isinstance(outcome, SymbolExposure)
         return Replayed(outcome, self._cache_seconds if usable else self._nothing_kept_seconds)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from exposure.snapshot import Missing, MissingReason, Mode, Notice, Provenance, Snapshot
 from sources.background import Background, Progress
 from sources.base import CallsNeeded, Check, PublishedDispersion, SourceStatus
+from sources.clock_check import clock_checks
 from sources.flashalpha.account import Account
+from sources.flashalpha.connection import Connection
 from sources.flashalpha.dispersion import Dispersion
 from sources.flashalpha.door import Door
 from sources.flashalpha.live import SYMBOLS_A_CALL, Absences, Live
@@ -40,16 +43,17 @@ class FlashAlphaSource:
         live_cache_seconds: float = 15.0,
         replay_cache_seconds: float = 86400.0,
     ) -> None:
+        self._http = http
+        self._host = live
         self._clock = clock
         self._quota = Quota()
         self._door = Door(http, key, self._quota, clock)
+        now = Connection(self._door, live, self._quota, background, clock)
         absences = Absences(clock)
-        self._live = Live(self._door, live, self._quota, absences, background, clock, cache_seconds=live_cache_seconds)
-        self._replay = Replay(self._door, historical, self._quota, background, clock, cache_seconds=replay_cache_seconds)
-        self._dispersion = Dispersion(
-            self._door, live, self._quota, absences, background, clock, cache_seconds=live_cache_seconds
-        )
-        self._account = Account(self._door, live, self._quota, background, clock)
+        self._live = Live(now, absences, cache_seconds=live_cache_seconds)
+        self._dispersion = Dispersion(now, absences, cache_seconds=live_cache_seconds)
+        self._account = Account(now)
+        self._replay = Replay(replace(now, host=historical), cache_seconds=replay_cache_seconds)
         self._newest_quote: datetime | None = None
         self._last_replayed = _LAST_MINUTE_RECORDED
 
@@ -107,9 +111,12 @@ class FlashAlphaSource:
             remarks=remarks,
         )
 
-    async def checks(self) -> tuple[Check, ...]:
-        """Key, reachability and quota in one line: the account answers for all three."""
-        return (await self._account.check(),)
+    async def checks(self, *, past: bool = False) -> tuple[Check, ...]:
+        """Key, live host and quota in one line, as the account answers for all three; the historical host; the clock."""
+        found = [await self._account.check()]
+        if past and self._door.closed is None:
+            found.append(await self._replay.check())
+        return (*found, *clock_checks(self._http, self._host))
 
     async def dispersion(self, index: str, weights: Mapping[str, float], horizon_days: int) -> PublishedDispersion | Notice:
         """FlashAlpha's live dispersion figures, or a Notice that says why there are none. `horizon_days` is clamped to 5..252."""

@@ -1,8 +1,8 @@
 """The one way to the network: GET from a few known hosts, bounded in every direction.
 
 What every host gets: connect, read and total deadlines; a cap on the body; so many requests at once and so many a second;
-retries with jitter where a retry can help; a circuit breaker. What no host gets: a key it was not meant for. Redirects are never
-followed.
+retries with jitter where a retry can help; a circuit breaker; a pause of all requests where it asks for one. What no host gets:
+a key it was not meant for. Redirects are never followed.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
+
+from sources.http.retry_after import host_time
 
 if TYPE_CHECKING:
     from sources.background import Background
@@ -89,6 +92,7 @@ class FetchProblem(StrEnum):
     WRONG_TYPE = "wrong_type"
     REDIRECTED = "redirected"
     PAUSED = "paused"
+    LIMITED = "limited"
 
 
 class FetchError(Exception):
@@ -107,6 +111,11 @@ class Http:
         self._hosts = tuple(hosts)
         self._headers = _checked({"user-agent": user_agent, "accept": "application/json", "accept-encoding": "gzip"})
         self._opening: _Opening | None = None
+        self._seconds_ahead: dict[Host, float] = {}
+
+    def seconds_ahead(self, host: Host) -> float | None:
+        """How far this machine's clock was ahead of the host's at its last reply; None where that gave no time."""
+        return self._seconds_ahead.get(host)
 
     async def get(
         self,
@@ -119,7 +128,9 @@ class Http:
         """The reply to GET `host.base_url + path`, whatever its status, after the retries that could help.
 
         Retried with jitter: connect errors, resets, 5xx, and 429 whose Retry-After (seconds or an HTTP date) ends within the
-        total time. A reply with status 200 must be JSON (`application/json`, or text/plain that begins like JSON).
+        total time. A Retry-After of a 429 or 503 holds back every request to that host, for a minute at most: those that can
+        wait for its end within their total time do, the others fail at once. A reply with status 200 must be JSON
+        (`application/json`, or text/plain that begins like JSON).
 
         Raises FetchError; ValueError for a host that was not given to the constructor, a path that is not percent-encoded or
         begins without a slash, and a header that cannot be sent; RuntimeError where the background is not open.
@@ -130,7 +141,10 @@ class Http:
             raise ValueError(f"A path asked of {host.name} must begin with a slash, be percent-encoded and not climb.")
         given = self._headers | _checked(headers or {})
         lane = await self._lane(host)
-        return await lane.get(path, dict(query) if query else None, given)
+        reply = await lane.get(path, dict(query) if query else None, given)
+        if (theirs := host_time(reply.headers)) is not None:
+            self._seconds_ahead[host] = (datetime.now(UTC) - theirs).total_seconds()
+        return reply
 
     async def _lane(self, host: Host) -> Lane:
         opening = self._opening

@@ -19,6 +19,10 @@ from sources.http.token_bucket import TokenBucket
 if TYPE_CHECKING:
     from sources.http.client import Client
 
+_ASKS_FOR_A_PAUSE = (429, 503)
+_LONGEST_PAUSE = 60.0
+"""Seconds; a host that wants more is asked once in between, so that a wrong number cannot shut it out for a day."""
+
 
 class Lane:
     """The way to one host. Belongs to the event loop in which it is first used."""
@@ -35,7 +39,8 @@ class Lane:
         self._refuse_while_paused()
         async with self._places:
             self._refuse_while_paused()  # others may have found the host broken in the meantime
-            await self._tokens.take()
+            if left := await self._tokens.take(self._patience()):
+                raise FetchError(FetchProblem.LIMITED, _limited(self._host, left))
             self._refuse_while_paused()
             outcome = await self._noted(_Attempts(self._host, self._client, self._tokens, self._circuit, path, query, headers))
         if isinstance(outcome, Failure):
@@ -58,10 +63,11 @@ class Lane:
 
     def _refuse_while_paused(self) -> None:
         if left := self._circuit.seconds_paused():
-            seconds = max(1, math.ceil(left))
-            time = "1 more second" if seconds == 1 else f"{seconds} more seconds"
-            sentence = f"{self._host.name} failed several times in a row and is left alone for {time}."
+            sentence = f"{self._host.name} failed several times in a row and is left alone for {_more_seconds(left)}."
             raise FetchError(FetchProblem.PAUSED, sentence)
+
+    def _patience(self) -> float:
+        return min(self._host.total_seconds, anyio.current_effective_deadline() - anyio.current_time())
 
 
 class _Attempts:
@@ -102,12 +108,21 @@ class _Attempts:
         return self._latest or Failure(FetchProblem.TIMED_OUT, sentence, again=False, blames_host=True)
 
     async def _attempt(self) -> Reply | Failure:
-        if self._count:
-            await self._tokens.take()
+        if self._count and (left := await self._tokens.take(self._deadline - anyio.current_time())):
+            self._latest = Failure(FetchProblem.LIMITED, _limited(self._host, left), again=False, blames_host=False)
+            return self._latest
         self._count += 1
         self._latest = None
         self._latest = await self._client.attempt(self._host, *self._request)
+        self._pause_all()
         return self._latest
+
+    def _pause_all(self) -> None:
+        """Hold back every request to the host where it has just asked for that."""
+        if isinstance(self._latest, Reply) and self._latest.status in _ASKS_FOR_A_PAUSE:
+            seconds = retry_after(self._latest.headers)
+            if seconds is not None and math.isfinite(seconds):
+                self._tokens.pause(min(seconds, _LONGEST_PAUSE))
 
     def _seconds_to_wait(self, state: RetryCallState) -> float:
         backoff: float = self._host.backoff_seconds * 2 ** (self._count - 1) * random.uniform(0.5, 1.5)
@@ -121,6 +136,15 @@ class _Attempts:
 
 def _can_be_better(outcome: Reply | Failure) -> bool:
     return outcome.again if isinstance(outcome, Failure) else outcome.status == 429 or outcome.status >= 500
+
+
+def _limited(host: Host, seconds: float) -> str:
+    return f"{host.name} asked for a pause and is left alone for {_more_seconds(seconds)}."
+
+
+def _more_seconds(left: float) -> str:
+    seconds = max(1, math.ceil(left))
+    return "1 more second" if seconds == 1 else f"{seconds} more seconds"
 
 
 def _last(state: RetryCallState) -> object:

@@ -52,8 +52,8 @@ def assert_same(one: Sequence[Found], other: Sequence[Found]) -> None:
     assert all(identical(first[2], second[2]) for first, second in zip(one, other, strict=True))
 
 
-def untouched(chain: Chain) -> Chain:
-    return chain
+def untouched(chains: Sequence[Chain]) -> Sequence[Chain]:
+    return chains
 
 
 moments = st.builds(
@@ -82,7 +82,7 @@ def test_it_gives_what_the_instants_give_one_by_one(
         if exported:
             archive.export_finished_days()
     instants = sorted(asked)
-    found = archive.map_chains("SPY", instants, untouched, after=after, staleness=staleness)
+    found = archive.map_chains(["SPY"], instants, untouched, after=after, staleness=staleness)
     assert_same(found, one_by_one(archive, instants, after, staleness))
     assert {known.tzinfo for _, known, _ in found} <= {UTC}
 
@@ -97,15 +97,15 @@ def test_a_damaged_file_leaves_the_rest_and_a_copy_in_another_process_reads_the_
     content[len(content) // 3] ^= 1
     later.write_bytes(content)
     instants = [OPEN + step * DAY for step in range(3)]
-    found = archive.map_chains("SPY", instants, untouched, after=AFTER, staleness=FIVE_DAYS)
+    found = archive.map_chains(["SPY"], instants, untouched, after=AFTER, staleness=FIVE_DAYS)
     assert_same(found, [("cboe", OPEN, a_chain_at(OPEN))])
     assert len(archive.coverage().quarantined) == 1
     copy: Archive = pickle.loads(pickle.dumps(archive))
-    assert_same(copy.map_chains("SPY", instants, untouched, after=AFTER, staleness=FIVE_DAYS), found)
+    assert_same(copy.map_chains(["SPY"], instants, untouched, after=AFTER, staleness=FIVE_DAYS), found)
 
 
 def test_instants_without_a_timezone_are_refused_and_none_give_nothing(tmp_path: Path) -> None:
     archive = an_archive(tmp_path)
-    assert archive.map_chains("SPY", [], untouched, after=AFTER, staleness=FIVE_DAYS) == []
+    assert archive.map_chains(["SPY"], [], untouched, after=AFTER, staleness=FIVE_DAYS) == []
     with pytest.raises(ValueError, match="no timezone"):
-        archive.map_chains("SPY", [OPEN.replace(tzinfo=None)], untouched, after=AFTER, staleness=FIVE_DAYS)
+        archive.map_chains(["SPY"], [OPEN.replace(tzinfo=None)], untouched, after=AFTER, staleness=FIVE_DAYS)

@@ -137,15 +137,68 @@ def test_a_damaged_file_that_cannot_be_moved_is_shunned(tmp_path: Path, monkeypa
     path = tmp_path / "record" / "year=2024" / "2024-06-06.g1.parquet"
     path.write_bytes(b"nonsense")
 
-    def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
     monkeypatch.setattr("archive.quarantine.os.rename", refuse)
     archive = an_archive(tmp_path)
     answer = archive.as_of(NAMES, OPEN + DAY, staleness=FIVE_DAYS)
     assert answer.known == dict.fromkeys(NAMES, OPEN + 3 * MINUTE)
     assert len(answer.remarks) == 1
     assert path.exists()
+
+
+def test_a_name_that_went_into_quarantine_is_never_given_out_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    two_days(tmp_path)
+    at = OPEN + DAY + 2 * MINUTE
+    damaged = tmp_path / "chains" / "date=2024-06-06" / "symbol=SPY.g1.parquet"
+    projected = tmp_path / "series" / "symbol=SPY" / "2024.g1.parquet"
+    for path in (damaged, projected):
+        path.write_bytes(b"nonsense")
+    shunning = an_archive(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr("archive.quarantine.os.rename", refuse)
+        assert shunning.chains_as_of(["SPY"], at, staleness=FIVE_DAYS).known == {"SPY": OPEN + 3 * MINUTE}
+
+    # Another process can move what this one could only shun, and writes new files of the same things.
+    other = an_archive(tmp_path)
+    other.check()
+    chain = a_chain(symbol="SPY", quote_time=at)
+    store(other, replace(a_recording(NAMES, 2, start=OPEN + DAY), chains=[chain]))
+    other.export_finished_days(through=at.date())
+    other.rebuild_series()
+    assert damaged.with_name("symbol=SPY.g2.parquet").exists()
+    assert projected.with_name("2024.g2.parquet").exists()
+    assert not damaged.exists()
+    assert not projected.exists()
+    assert shunning.chains_as_of(["SPY"], at, staleness=FIVE_DAYS).known == {"SPY": at}
+
+
+def test_an_export_beside_a_shunned_file_keeps_what_the_generation_before_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = an_archive(tmp_path)
+
+    def record(minute: int) -> None:
+        chain = a_chain(symbol="SPY", quote_time=OPEN + minute * MINUTE)
+        store(archive, replace(a_recording(NAMES, minute), chains=[chain]))
+
+    for minute in (0, 1):
+        record(minute)
+        archive.export_finished_days()
+    for name in ("chains/date=2024-06-05/symbol=SPY.g2.parquet", "record/year=2024/2024-06-05.g2.parquet"):
+        assert (tmp_path / name).exists()
+        (tmp_path / name).write_bytes(b"nonsense")
+    monkeypatch.setattr("archive.quarantine.os.rename", refuse)
+    archive = an_archive(tmp_path)
+    archive.check()
+    record(2)
+    archive.export_finished_days()
+    for known in (OPEN, OPEN + 2 * MINUTE):
+        assert archive.chains_as_of(["SPY"], known, staleness=FIVE_DAYS).known == {"SPY": known}
+        assert archive.as_of(NAMES, known, staleness=FIVE_DAYS).known == dict.fromkeys(NAMES, known)
+
+
+def refuse(*_: object) -> None:
+    """As `os.rename` in a folder that nothing may be moved out of."""
+    raise PermissionError(13, "Permission denied")
 
 
 def test_putting_aside_what_is_gone_already_is_nothing(tmp_path: Path) -> None:

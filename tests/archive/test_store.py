@@ -31,6 +31,8 @@ def test_nothing_is_created_before_the_first_append(tmp_path: Path) -> None:
     assert archive.coverage().rows == 0
     assert archive.as_of(NAMES, OPEN, staleness=FIVE_DAYS).last_before == dict.fromkeys(NAMES)
     assert archive.export_finished_days().written == 0
+    assert archive.rebuild_series(everything=True).written == 0
+    assert archive.compact().removed == 0
     assert not (tmp_path / "archive").exists()
 
 

@@ -10,8 +10,11 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from exposure.chain import Chain
+from exposure.dealer import AtTheMoneyCurve
 from exposure.greeks import Floats, greeks
-from exposure.implied import at_the_money_curve, implied_volatility
+from exposure.implied import at_the_money_curves, implied_volatility
+from exposure.stack import Stack
 from tests.builders import NAN, QUOTE_TIME, Contract, a_call, a_chain, a_put
 
 
@@ -103,6 +106,11 @@ def test_one_unsolvable_contract_spoils_no_other() -> None:
     assert implied_volatility(none, none, none, none, none, np.zeros(0, dtype=bool)).shape == (0,)
 
 
+def at_the_money_of(chain: Chain) -> AtTheMoneyCurve:
+    (curve,) = at_the_money_curves(Stack.of((chain,)))
+    return curve
+
+
 def smile(days: int, below: float, above: float | None = None, *, strikes: tuple[float, float] = (95.0, 105.0)) -> list[Contract]:
     """Both rights at two strikes; `below` and `above` are the volatilities of the lower and the upper strike."""
     expiry = (QUOTE_TIME + timedelta(days=days)).date()
@@ -112,39 +120,39 @@ def smile(days: int, below: float, above: float | None = None, *, strikes: tuple
 
 @pytest.mark.parametrize("tenor", [7.0, 30.0, 45.0, 60.0])
 def test_a_flat_surface_returns_its_volatility(tenor: float) -> None:
-    assert at_the_money_curve(a_chain(smile(20, 0.25) + smile(60, 0.25))).at(tenor) == pytest.approx(0.25, rel=1e-14)
+    assert at_the_money_of(a_chain(smile(20, 0.25) + smile(60, 0.25))).at(tenor) == pytest.approx(0.25, rel=1e-14)
 
 
 def test_between_two_expiries_total_variance_is_linear() -> None:
     chain = a_chain(smile(20, 0.40) + smile(50, 0.20))
     variance = (0.40**2 * 20 * 2 / 3 + 0.20**2 * 50 / 3) / 30
-    assert at_the_money_curve(chain).at() == pytest.approx(math.sqrt(variance), rel=1e-12)
+    assert at_the_money_of(chain).at() == pytest.approx(math.sqrt(variance), rel=1e-12)
 
 
 def test_at_an_expiry_the_volatility_is_that_expirys() -> None:
     chain = a_chain(smile(20, 0.40) + smile(30, 0.20) + smile(50, 0.90))
-    assert at_the_money_curve(chain).at() == pytest.approx(0.20, rel=1e-12)
+    assert at_the_money_of(chain).at() == pytest.approx(0.20, rel=1e-12)
 
 
 def test_before_the_first_expiry_the_first_expiry_speaks() -> None:
-    assert at_the_money_curve(a_chain(smile(50, 0.3) + smile(90, 0.6))).at() == pytest.approx(0.3, rel=1e-14)
+    assert at_the_money_of(a_chain(smile(50, 0.3) + smile(90, 0.6))).at() == pytest.approx(0.3, rel=1e-14)
 
 
 def test_between_two_strikes_volatility_is_linear_at_the_forward() -> None:
     chain = a_chain(smile(30, 0.40, 0.20, strikes=(99.0, 104.0)), flat_rate=0.0)
-    assert at_the_money_curve(chain).at() == pytest.approx(0.40 - 0.20 * (1.0 / 5.0), rel=1e-12)
+    assert at_the_money_of(chain).at() == pytest.approx(0.40 - 0.20 * (1.0 / 5.0), rel=1e-12)
 
 
 def test_the_money_is_at_the_forward_not_at_spot() -> None:
     """A forward of 102 lies 3/5 of the way from 99 to 104."""
     rate = math.log(1.02) * 365 / 30
     chain = a_chain(smile(30, 0.40, 0.20, strikes=(99.0, 104.0)), flat_rate=rate)
-    assert at_the_money_curve(chain).at() == pytest.approx(0.40 - 0.20 * (3.0 / 5.0), rel=1e-12)
+    assert at_the_money_of(chain).at() == pytest.approx(0.40 - 0.20 * (3.0 / 5.0), rel=1e-12)
 
 
 def test_only_the_nearest_strike_on_each_side_speaks() -> None:
     wild = smile(30, 3.0, 4.0, strikes=(60.0, 140.0))
-    assert at_the_money_curve(a_chain(smile(30, 0.2) + wild)).at() == pytest.approx(0.2, rel=1e-14)
+    assert at_the_money_of(a_chain(smile(30, 0.2) + wild)).at() == pytest.approx(0.2, rel=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -159,4 +167,4 @@ def test_only_the_nearest_strike_on_each_side_speaks() -> None:
     ],
 )
 def test_a_chain_that_does_not_bracket_the_money_at_the_tenor_has_none(contracts: list[Contract]) -> None:
-    assert at_the_money_curve(a_chain(contracts)).at() is None
+    assert at_the_money_of(a_chain(contracts)).at() is None

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from exposure.chain import Chain
 from exposure.dealer import UNITS, ComputedLegs, FourLegs, Greek, Legs, SignConvention
 from exposure.greeks import greeks
-from exposure.legs import exposure_by_group, measure
+from exposure.legs import exposure_by_group, measure, measure_all
 from exposure.sessions import eastern
 from tests.builders import EXPIRY, NAN, OI_DATE, QUOTE_TIME, Contract, a_call, a_chain, a_put, a_quoted_pair
 
@@ -80,6 +80,18 @@ CHAINS = st.lists(CONTRACTS, min_size=1, max_size=40).map(
 """Up to forty contracts of five expiries, one of them the same day, one on a parity forward with a dividend yield below zero."""
 
 
+EMPTY, IDLE = a_chain([]), a_chain([a_call(open_interest=0), a_put()])
+LARGE = a_chain(
+    [
+        Contract(50.0 + 0.01 * step, is_call, iv=0.2 + 1e-5 * step, open_interest=1 + step % 7, expiry=expiry)
+        for expiry, steps in ((EXPIRY, 5_000), (date(2024, 8, 16), 300), (date(2024, 9, 20), 9_000))
+        for is_call in (True, False)
+        for step in range(steps)
+    ]
+)
+"""More contracts than are taken at once, in runs smaller and larger than that."""
+
+
 def test_one_thousand_calls_are_worth_the_golden_dollars() -> None:
     chain = a_chain([a_call(iv=0.20, open_interest=1000)], flat_rate=0.05)
     legs = computed(chain).total
@@ -107,6 +119,13 @@ def test_the_fused_sums_equal_the_naive_ones(chain: Chain) -> None:
             tolerance = noise(chain, greek)
             assert fused.of(greek).call == pytest.approx(plain.of(greek).call, rel=1e-10, abs=tolerance)
             assert fused.of(greek).put == pytest.approx(plain.of(greek).put, rel=1e-10, abs=tolerance)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(CHAINS | st.just(EMPTY) | st.just(IDLE) | st.just(LARGE), max_size=5))
+def test_chains_measured_together_are_measured_as_if_alone(chains: list[Chain]) -> None:
+    """To the last bit, whatever stands beside them and wherever the blocks of contracts begin."""
+    assert measure_all(chains) == [measure(chain) for chain in chains]
 
 
 def test_only_what_expires_on_the_eastern_date_of_the_quotes_is_same_day() -> None:

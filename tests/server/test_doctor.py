@@ -5,9 +5,11 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
+from sources.http.retry_after import host_time
 from tests.builders import a_call, a_put
 from tests.sources.cboe_upstream import UNKNOWN_TO_CBOE, a_file
 from tests.sources.flashalpha_upstream import KEY, Upstream, sent
@@ -39,7 +41,9 @@ def test_all_is_well_with_a_key_that_is_taken_and_a_quota_with_calls_left() -> N
     assert "ok       FlashAlpha: FlashAlpha plan Growth: 2,499 of today's 2,500 are left" in answer.stdout
     assert "covers SPY alone today" in answer.stdout
     assert "person@example.org" not in answer.stdout
-    assert host.paths() == ["/v1/account"]
+    assert f"ok       FlashAlpha historical: {host.url.removeprefix('http://')} answers\n" in answer.stdout
+    assert host.paths() == ["/v1/account", "/v1/tickers"]
+    assert "x-api-key" not in host.requests[1].headers, "a question without the key cannot cost a call"
 
 
 def test_a_plan_without_a_limit_is_well_and_nothing_is_renewed() -> None:
@@ -69,14 +73,99 @@ def limited(_: Request) -> Behaviour:
 def test_what_is_wrong_with_flashalpha_is_a_problem_with_advice(
     route: Callable[[Request], Behaviour], said: str, advice: str
 ) -> None:
-    with Loopback(fallback=route) as host:
-        answer = doctor(host.url)
+    with Loopback(fallback=route) as host, Loopback(fallback=Upstream()) as historical:
+        answer = doctor(host.url, flashalpha_historical_url=historical.url)
     assert answer.returncode == 1
     _, problem = answer.stdout.split("\nproblem  ")
     assert problem.startswith("FlashAlpha: ")
     assert said in problem.split(ADVICE)[0]
     assert advice in problem.split(ADVICE)[1]
-    assert "1 of 7 checks found a problem." in answer.stdout
+    assert "1 of 8 checks found a problem." in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        (Status(500), "status 500"),
+        (Hang(), "did not answer in time"),
+        (Serving(b"<html>Sign in</html>", headers={"content-type": "text/html"}), "not JSON"),
+        (Status(404, body=b"{}"), "404 without saying why"),
+    ],
+    ids=["broken", "silent", "a page instead", "another address"],
+)
+def test_a_historical_host_that_does_not_answer_is_a_problem(behaviour: Behaviour, said: str) -> None:
+    with Loopback(fallback=Upstream()) as live, Loopback(fallback=behaviour) as historical:
+        answer = doctor(live.url, flashalpha_historical_url=historical.url)
+    assert answer.returncode == 1
+    _, problem = answer.stdout.split("\nproblem  ")
+    assert problem.startswith("FlashAlpha historical: ")
+    assert said in problem.split(ADVICE)[0]
+    assert "DEALER_EXPOSURE_FLASHALPHA_HISTORICAL_URL" in problem.split(ADVICE)[1]
+    assert "ok       FlashAlpha: FlashAlpha plan Growth" in answer.stdout
+    assert all("x-api-key" not in request.headers for request in historical.requests)
+
+
+def test_a_historical_host_that_answers_nothing_is_not_asked_where_the_past_is_from_elsewhere() -> None:
+    with Loopback(fallback=Upstream()) as live, Loopback(fallback=Status(500)) as historical:
+        answer = doctor(live.url, flashalpha_historical_url=historical.url, replay="archive")
+    assert "FlashAlpha historical" not in answer.stdout
+    assert "ok       FlashAlpha: " in answer.stdout
+    assert historical.requests == []
+
+
+def test_a_historical_host_that_is_not_there_is_a_problem() -> None:
+    with Loopback(fallback=Upstream()) as live:
+        answer = doctor(live.url, flashalpha_historical_url=NOWHERE)
+    assert answer.returncode == 1
+    assert "problem  FlashAlpha historical: 127.0.0.1:9 cannot be reached." in answer.stdout
+
+
+def in_minutes(minutes: float) -> str:
+    """The Date header of a host whose clock differs by so much from this machine's."""
+    return format_datetime(datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said", "effect"),
+    [
+        (-7, "This machine's clock is 7.0 minutes ahead of that of 127.0.0.1", "older than they are and may be called stale"),
+        (-180, "clock is 3.0 hours ahead of", "still to come counts as past"),
+        (5, "clock is 5.0 minutes behind that of 127.0.0.1", "so is an instant of the last 5.0 minutes"),
+        (60 * 24 * 3, "clock is 3.0 days behind", "may be refused"),
+    ],
+)
+def test_a_clock_that_differs_from_the_providers_is_a_problem_that_says_what_it_does(
+    minutes: float, said: str, effect: str
+) -> None:
+    upstream = Upstream()
+
+    def elsewhen(request: Request) -> Behaviour:
+        answer = upstream(request)
+        assert isinstance(answer, Serving)
+        return Serving(answer.body, answer.status, {**answer.headers, "Date": in_minutes(minutes - 0.02)})
+
+    with Loopback(fallback=elsewhen) as host:
+        answer = doctor(host.url)
+    assert answer.returncode == 1
+    _, problem = answer.stdout.split("\nproblem  ")
+    assert problem.startswith("clock: ")
+    assert said in problem.split(ADVICE)[0]
+    assert effect in problem.split(ADVICE)[0]
+    assert "Set the system clock" in problem.split(ADVICE)[1]
+
+
+def test_clocks_less_than_two_minutes_apart_agree() -> None:
+    with Loopback(fallback=lambda _: Status(401, {"Date": in_minutes(-1)})) as host:
+        answer = doctor(host.url)
+    assert f"ok       clock: within 2 minutes of that of {host.url.removeprefix('http://')}\n" in answer.stdout
+
+
+def test_an_answer_from_a_cache_tells_the_time_it_was_kept_for() -> None:
+    kept = {"date": "Wed, 05 Jun 2024 14:30:00 GMT", "age": "90"}
+    assert host_time(kept) == datetime(2024, 6, 5, 14, 31, 30, tzinfo=UTC)
+    assert host_time(kept | {"age": "long"}) == datetime(2024, 6, 5, 14, 30, tzinfo=UTC)
+    assert host_time({"date": "yesterday"}) is None
+    assert host_time({}) is None
 
 
 def test_a_host_that_is_not_there_is_a_problem() -> None:
@@ -140,12 +229,14 @@ def test_accepted_terms_and_a_file_that_arrives_are_well() -> None:
     def fresh(request: Request) -> Behaviour:
         symbol = request.path.strip("/_").removesuffix(".json")
         contracts = [a_call(expiry=expiry), a_put(expiry=expiry)]
-        return Serving(a_file(symbol, contracts, published=now, last_trade=now - timedelta(minutes=1)))
+        file = a_file(symbol, contracts, published=now, last_trade=now - timedelta(minutes=1))
+        return Serving(file, headers={"Date": in_minutes(0)})
 
     with Loopback(fallback=fresh) as host:
         answer = doctor(host.url, source="cboe", flashalpha_api_key="", cboe_accept_terms="true")
     assert "problem  Cboe" not in answer.stdout, answer.stdout
     assert "ok       Cboe: " in answer.stdout
+    assert "ok       clock: within 2 minutes of that of 127.0.0.1" in answer.stdout
     assert "ok       replay source: archive: 0 symbols" in answer.stdout
     assert answer.returncode == 0
     assert len(host.requests) == 1

@@ -157,18 +157,6 @@ async def test_a_line_says_what_is_there_and_what_is_missing(tmp_path: Path) -> 
     assert len(found.chains["NVDA"]) == 2
 
 
-async def test_quotes_that_are_those_of_the_snapshot_before_are_told(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, at(5, 10))
-    recorder, quoted = desk.recorder(), desk.clock.now
-    desk.reader.clock = lambda: quoted
-    for minute in (0, 1):
-        desk.clock.now = at(5, 10, minute)
-        assert await recorder.take(["NVDA"], desk.clock.now, Step.MINUTE)
-    quoted = desk.clock.now = at(5, 10, 2)
-    assert await recorder.take(["NVDA"], desk.clock.now, Step.MINUTE)
-    assert [line.split("Z", 1)[1] for line in desk.said] == [".", "; quotes no newer than before for 1.", "."]
-
-
 async def test_nothing_arrived_is_said_and_stores_nothing(tmp_path: Path) -> None:
     desk = Desk(tmp_path, at(5, 10))
     desk.reader.answers = False

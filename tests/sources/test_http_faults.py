@@ -360,3 +360,77 @@ def test_the_circuit_counts_only_failures_in_a_row() -> None:
     assert circuit.seconds_paused() == 0
     circuit.failed(probe=circuit.admit())
     assert circuit.seconds_paused() == 10
+
+
+def limited(seconds: float, status: int = 429) -> Behaviour:
+    return Status(status, {"Retry-After": f"{seconds:g}"})
+
+
+async def outcomes_of(host: Host, count: int) -> list[int | FetchError]:
+    """What so many requests bring that are made at the same time, each path its number."""
+    outcomes: list[int | FetchError] = []
+    async with a_way_to(host) as http:
+
+        async def ask(path: str) -> None:
+            try:
+                outcomes.append((await http.get(host, path)).status)
+            except FetchError as problem:
+                outcomes.append(problem)
+
+        async with anyio.create_task_group() as group:
+            for number in range(count):
+                group.start_soon(ask, f"/{number}")
+    return outcomes
+
+
+@pytest.mark.parametrize(("status", "count"), [(429, 10), (503, 3)])
+async def test_a_host_that_asks_for_a_pause_gets_it_from_every_request(status: int, count: int) -> None:
+    with Loopback({"/0": [limited(1, status), GOOD]}, fallback=GOOD) as loopback:
+        outcomes = await outcomes_of(a_host(loopback, seconds_apart=0.2, at_once=10), count)
+    assert outcomes == [200] * count
+    refused, *others = (request.at for request in loopback.requests)
+    assert len(others) == count
+    assert others[0] - refused >= 0.95
+    assert others[-1] - others[0] >= 0.2 * (count - 1) - 0.1, "the pace holds after the pause"
+
+
+async def test_a_pause_that_no_deadline_can_wait_for_is_said_at_once() -> None:
+    begun = time.monotonic()
+    with Loopback(fallback=limited(3600)) as loopback:
+        host = a_host(loopback, at_once=1, total_seconds=5.0)
+        reply, *others = await outcomes_of(host, 10)
+    assert reply == 429
+    assert time.monotonic() - begun < 4
+    assert len(loopback.requests) == 1
+    for problem in others:
+        assert isinstance(problem, FetchError)
+        assert problem.problem is FetchProblem.LIMITED
+        assert str(problem) == f"{host.name} asked for a pause and is left alone for 60 more seconds."
+
+
+async def test_who_asks_with_less_patience_than_the_pause_lasts_is_not_kept_waiting() -> None:
+    with Loopback(fallback=limited(3)) as loopback:
+        host = a_host(loopback, retries=0)
+        async with a_way_to(host) as http:
+            assert (await http.get(host, "/")).status == 429
+            with anyio.fail_after(1.0), pytest.raises(FetchError, match="left alone for 3 more seconds"):
+                await http.get(host, "/")
+    assert len(loopback.requests) == 1
+
+
+async def test_a_retry_is_held_back_by_a_pause_that_began_meanwhile() -> None:
+    with Loopback({"/": [Status(500), GOOD], "/busy": limited(30)}) as loopback:
+        host = a_host(loopback, backoff_seconds=0.5)
+        async with a_way_to(host) as http, anyio.create_task_group() as group:
+            group.start_soon(http.get, host, "/busy")
+            with pytest.raises(FetchError) as caught:
+                await http.get(host, "/")
+    assert caught.value.problem is FetchProblem.LIMITED
+    assert sorted(loopback.paths()) == ["/", "/busy"]
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "0"])
+async def test_a_pause_that_cannot_be_read_or_is_none_holds_nobody_back(value: str) -> None:
+    with Loopback({"/0": Status(429, {"Retry-After": value})}, fallback=GOOD) as loopback:
+        outcomes = await outcomes_of(a_host(loopback, at_once=1, retries=0), 5)
+    assert outcomes == [429, 200, 200, 200, 200]

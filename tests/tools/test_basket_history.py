@@ -122,11 +122,13 @@ async def test_gaps_say_why_there_is_no_reading() -> None:
     source = RecordedSource({"NVDA": wandering(recorded_days, 1)}, staleness=timedelta(days=4))
     answer = await history_of(source, symbols="NVDA", **THREE_MONTHS)
     gaps = answer.structured["gaps"]
-    reasons = [row["reason"] for row in gaps["longest"]]
-    assert {"repeated", "nothing_known"} == set(reasons)
+    assert [row["reason"] for row in gaps["longest"]] == ["nothing_known"] * 2
     assert answer.structured["window"]["readings"] == len(recorded_days)
-    assert gaps["instants"] == len(SPRING) - len(recorded_days)
+    assert gaps["instants"] + gaps["carried_forward"] == len(SPRING) - len(recorded_days)
     assert "nothing_known" in answer.text
+    longest = gaps["longest_carried_forward"]
+    assert longest == {"start": utc(SPRING[10]), "stop": utc(SPRING[11]), "instants": 2}
+    assert f"Carried forward without news: {gaps['carried_forward']} instants, at most 2 in a row" in answer.text
     few = RecordedSource({"NVDA": wandering(SPRING[:50], 1), "AMD": wandering(SPRING, 2)}, staleness=timedelta(hours=1))
     thin = await history_of(few, symbols="NVDA,AMD", weights=[3, 1], **THREE_MONTHS)
     assert thin.structured["gaps"]["longest"][0]["reason"] == "low_coverage"
@@ -375,6 +377,7 @@ def test_published_legs_of_gamma_are_signed_and_give_sides() -> None:
         "gex_call": [3e9, 2e9, 1e9],
         "gex_put": [1e9, 2e9, 3e9],
         "net_gex": [2.1e9, 0.0, -2e9],
+        "quote_time": [1.0, 2.0, 3.0],
     }
     block = SeriesBlock(
         ("SPY",),

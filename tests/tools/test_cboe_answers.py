@@ -55,7 +55,7 @@ async def test_fifty_names_with_six_faults_answer_in_time_with_a_reason_for_each
     faults: dict[str, Behaviour] = {
         unknown: UNKNOWN_TO_CBOE,
         broken: Status(500),
-        refused: Status(429, {"Retry-After": "3600"}),
+        refused: Status(429),
         malformed: Serving(a_file(malformed)[:-40]),
         silent: Hang(),
         slow: After(30, lopsided(slow)),

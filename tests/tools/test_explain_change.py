@@ -205,7 +205,7 @@ async def test_some_names_with_the_same_quotes_are_named() -> None:
     [
         ({"since": "2024-06-05", "at": "2024-06-03"}, ["since (2024-06-05 16:00 ET) is after the later end", "previous_close"]),
         ({"since": "2024-06-05", "at": "2024-06-05"}, ["is the same instant as the later end"]),
-        ({"since": "2022-06-18T10:00", "at": "2022-06-18T12:00"}, ["is not before the quotes", "2022-06-17 16:00 ET"]),
+        ({"since": "2022-06-18T10:00", "at": "2022-06-18T12:00"}, ["Both ends have the same quotes", "2022-06-17 16:00 ET"]),
         ({"since": "2030-01-01"}, ["since is in the future"]),
         ({"at": "2030-01-01"}, ["at is in the future"]),
         ({"since": "last week"}, ["since was not understood: 'last week'"]),
@@ -277,7 +277,7 @@ async def test_a_source_that_has_one_snapshot_alone_has_no_change() -> None:
     reason = replace(two(), before={}, reason=MissingReason.UNKNOWN_SYMBOL)
     assert "could be answered at 2024-06-05 16:00 ET" in await refused(reason, symbols="NVDA")
     late = NOW - timedelta(minutes=1)
-    assert "is not before the quotes" in await refused(a_source(an_exposure()), symbols="NVDA", since=f"{late:%Y-%m-%dT%H:%MZ}")
+    assert "same quotes" in await refused(a_source(an_exposure()), symbols="NVDA", since=f"{late:%Y-%m-%dT%H:%MZ}")
 
 
 async def test_synthetic_numbers_are_not_compared_with_real_ones() -> None:

@@ -81,7 +81,11 @@ def fifty_names(missing: int, spelling: str, **more: Any) -> tuple[RecordedSourc
 async def test_fifty_names_that_come_and_go_stay_within_the_budget(
     missing: int, spelling: str, most: float, published: bool
 ) -> None:
-    said = ("A file of the archive was damaged and put aside; older rows may stand in for its own in this answer.",)
+    said = (
+        "A file of the archive was damaged and put aside; older rows may stand in for its own in this answer.",
+        "The archive also holds flashalpha, 2023-06-06 to 2023-12-29, at 143 instants without cboe; one answer never mixes the "
+        "two. End the window at 2023-12-29T16:00 to see it.",
+    )
     source, names = fifty_names(
         missing, spelling, published=published, units=UNITS if published else None, remarks=said, room=240
     )

@@ -42,9 +42,12 @@ class Shared:
 
     def compute(self, *instants: datetime, names: tuple[str, ...] = NAMES) -> None:
         for instant in instants:
-            quotes = [a_call(open_interest=1000.0 + instant.day), a_put(open_interest=500.0)]
-            chains = [replace(a_chain(quotes), symbol=name, quote_time=instant) for name in names]
-            self.archive.append(instant, [measure(chain) for chain in chains], source="cboe", chains=chains)
+            self.hold(instant, quoted=instant, open_interest=1000.0 + instant.day, names=names)
+
+    def hold(self, known: datetime, *, quoted: datetime, open_interest: float, names: tuple[str, ...] = NAMES) -> None:
+        quotes = [a_call(open_interest=open_interest), a_put(open_interest=500.0)]
+        chains = [replace(a_chain(quotes), symbol=name, quote_time=quoted) for name in names]
+        self.archive.append(known, [measure(chain) for chain in chains], source="cboe", chains=chains)
 
     async def ask(self, tool: str, **arguments: Any) -> Reply:
         async with a_desk(self.source, tools=(history.TOOL, change.TOOL, basket.TOOL), clock=lambda: NOW) as desk:
@@ -77,6 +80,62 @@ async def test_a_history_is_of_one_source_and_says_of_which(shared: Shared) -> N
     assert recorded_from(published) == ["flashalpha."]
     assert published.structured["units"] == UNITS
     assert [row["net_gex"] for row in published.structured["series"]["rows"]] == [1e9 + day for day in (3, 4, 5)]
+
+
+def held_elsewhere(answer: Reply) -> list[str]:
+    return [one["message"] for one in answer.structured["warnings"] if one["message"].startswith("The archive also holds")]
+
+
+async def test_a_history_says_which_other_provider_there_is_where_it_has_nothing_and_how_to_see_it(shared: Shared) -> None:
+    shared.publish(*(at(day) for day in (3, 4, 5, 6, 12)))
+    shared.compute(at(12, 19), at(13), at(14))
+    asked = {"window": "2024-06-03..2024-06-14", "step": "1d"}
+    answer = await shared.ask("basket_history", **asked)
+    assert held_elsewhere(answer) == [
+        "The archive also holds flashalpha, 2024-06-03 to 2024-06-11, at 7 instants without cboe; one answer never mixes the "
+        "two. End the window at 2024-06-11T16:00 to see it."
+    ]
+    assert recorded_from(answer) == ["cboe."]
+    other = await shared.ask("basket_history", window="2024-06-03..2024-06-11T16:00", step="1d")
+    assert recorded_from(other) == ["flashalpha."]
+    assert held_elsewhere(other) == []
+    # What became known after the end of the window is told of nowhere.
+    shared.publish(at(17), at(18))
+    assert (await shared.ask("basket_history", **asked)).text == answer.text
+    # Where the provider that answers has something at every instant, another one beside it hides nothing.
+    shared.compute(*(at(day, 19) for day in (3, 4, 5, 6, 7)))
+    assert held_elsewhere(await shared.ask("basket_history", **asked)) == []
+
+
+async def test_what_no_end_of_the_window_can_show_is_told_without_advice(shared: Shared) -> None:
+    shared.publish(at(3, 14), names=NAMES[:1])
+    shared.compute(at(3, 19), at(4))
+    shared.hold(at(3, 14), quoted=at(3, 14) - timedelta(days=6), open_interest=900.0)
+    answer = await shared.ask("basket_history", window="2024-06-03T10:00..2024-06-04", step="1h")
+    assert held_elsewhere(answer) == [
+        "The archive also holds flashalpha, 2024-06-03, at 5 instants without cboe; one answer never mixes the two."
+    ]
+
+
+async def test_a_snapshot_with_the_numbers_of_the_one_before_is_a_reading_and_one_carried_forward_is_not(shared: Shared) -> None:
+    for day in (3, 4, 6, 7):
+        shared.hold(at(day), quoted=at(day), open_interest=1000.0)
+    answer = await shared.ask("basket_history", window="2024-06-03..2024-06-07", step="1d", detail="full")
+    values = [row["net_gex"] for row in answer.structured["series"]["rows"]]
+    assert [value is not None for value in values] == [True, True, False, True, True]
+    assert len({value for value in values if value is not None}) == 1
+    assert answer.structured["gaps"]["carried_forward"] == 1
+
+
+async def test_open_interest_that_comes_out_under_the_quotes_of_the_evening_is_news(shared: Shared) -> None:
+    shared.hold(at(5), quoted=at(5), open_interest=1000.0)
+    shared.hold(at(6, 11), quoted=at(5), open_interest=2000.0)
+    before, after = [
+        await shared.ask("basket_history", window="2024-06-05..2024-06-06T0" + end, step="1h") for end in ("6:30", "7:30")
+    ]
+    assert before.structured["latest"]["at"] == "2024-06-05T20:00:00Z"
+    assert after.structured["latest"]["at"] == "2024-06-06T11:30:00Z"
+    assert after.structured["latest"]["net_gex"] > 1.5 * before.structured["latest"]["net_gex"]
 
 
 async def test_a_history_whose_last_reading_another_source_would_answer_is_refused(shared: Shared) -> None:
