@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from datetime import date
 from functools import cache
 from itertools import chain as flattened
 from typing import Any, NamedTuple, TypeVar
 
 from archive.answers import ChainsHeld, Family, Kind, Nearest
-from archive.chain_files import ChainKey, Turn
+from archive.chain_files import Aside, ChainKey
 from archive.layout import from_microseconds
 from archive.rows import Row
 from archive.view import View
@@ -75,13 +75,13 @@ def last_chains(
     chains: dict[str, tuple[int, Chain]] = {}
     for symbol, (day, known) in found[chosen].items():
         with view.chain_day(day, symbol) as chains_there:
-            for _, chain in flattened.from_iterable(chains_there.read({(chosen, known)}, nullcontext())):
+            for _, chain in flattened.from_iterable(chains_there.read({(chosen, known)})):
                 chains[symbol] = known, chain
     return chosen, chains
 
 
 def each_last_chain(
-    view: View, symbol: str, instants: Sequence[int], source: str | None, *, after: int, turn: Turn
+    view: View, symbol: str, instants: Sequence[int], source: str | None, *, after: int, aside: Aside
 ) -> Iterator[list[LastChain]]:
     """Every chain that `last_chains` gives of one symbol at one of these instants, if it became known later than `after`.
 
@@ -100,7 +100,7 @@ def each_last_chain(
                         wanted.setdefault(day, {}).setdefault(last, at)
                     break
         for day, keys in wanted.items():
-            for chains in held(day).read(keys.keys(), turn):
+            for chains in held(day).read(keys.keys(), aside):
                 yield [LastChain(*key, keys[key], chain) for key, chain in chains]
 
 

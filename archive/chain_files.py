@@ -5,8 +5,8 @@ The contracts keep the order of `exposure.chain.Chain`, so that sums over them c
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,8 +27,8 @@ _EXPIRY = "<M8[s]"
 ChainKey = tuple[str, int]
 """Which of a symbol's chains: its source, and when it became known (microseconds)."""
 
-Turn = AbstractContextManager[object]
-"""Held while Python works on what was read. Reading itself needs no turn: it leaves the interpreter to other threads."""
+Aside = Callable[[], AbstractContextManager[object]]
+"""A context for work that leaves the interpreter to other threads."""
 
 _NUMBERS = ("symbol", "asset_class", "spot", "oi_date", "refused", "rate_from_parity")
 
@@ -93,18 +93,18 @@ class ChainFile:
     def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None) -> None:
         self._file.close()
 
-    def read(self, wanted: Container[ChainKey], turn: Turn) -> Iterator[list[tuple[ChainKey, Chain]]]:
-        """Those of the chains, in the file's order, a row group at a time; a group is decoded in `turn`."""
+    def read(self, wanted: Container[ChainKey], aside: Aside = nullcontext) -> Iterator[list[tuple[ChainKey, Chain]]]:
+        """Those of the chains, in the file's order, a row group at a time; `aside` is entered while nothing but pyarrow works."""
         start = 0
         for group in range(self._file.metadata.num_row_groups):
             stop = start + self._file.metadata.row_group(group).num_rows
             rows = [row for row in range(start, stop) if self.keys[row] in wanted]
             if rows:
                 with naming_file(self._path):
-                    table = self._file.read_row_group(group, use_threads=False)
-                    with turn:
-                        decoded = _Decoded(self._path, table, shared=len(rows) == stop - start)
-                        chains = [(self.keys[row], decoded.chain(row - start)) for row in rows]
+                    with aside():
+                        table = self._file.read_row_group(group, use_threads=False)
+                    decoded = _Decoded(self._path, table, shared=len(rows) == stop - start)
+                    chains = [(self.keys[row], decoded.chain(row - start)) for row in rows]
                 yield chains
             start = stop
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -41,6 +40,7 @@ from archive.record_files import Columns, RecordFiles
 from archive.refusals import refusal
 from archive.rows import rebuilt
 from archive.series_files import rebuild_year
+from archive.turn import Turn
 from archive.view import LivePool, View
 from exposure.chain import Chain
 
@@ -53,9 +53,7 @@ class Engine:
     """Everything `Archive` does; see there. Safe for several threads."""
 
     def __init__(self, folder: Path) -> None:
-        # Two threads that both make many short numpy calls hand the interpreter lock to and fro, and together take longer than
-        # one of them alone; so threads read files side by side and compute one at a time.
-        self._one_computes = threading.Lock()
+        self._turn = Turn()
         self._layout = Layout(folder)
         self._pool = LivePool()
         self._records = RecordFiles()
@@ -145,10 +143,9 @@ class Engine:
 
         def of_symbol(view: View, symbol: str) -> list[tuple[str, datetime, Answer]]:
             found: list[tuple[int, str, Answer]] = []
-            for chains in asking.each_last_chain(view, symbol, moments, source, after=since, turn=self._one_computes):
+            for chains in asking.each_last_chain(view, symbol, moments, source, after=since, aside=self._turn.aside):
                 fresh = [one for one in chains if one.at - to_microseconds(one.chain.quote_time) <= limit]
-                with self._one_computes:
-                    answers = compute([one.chain for one in fresh])
+                answers = compute([one.chain for one in fresh])
                 found += [(one.known, one.source, answer) for one, answer in zip(fresh, answers, strict=True)]
             found.sort(key=lambda one: one[:2])
             return [(name, from_microseconds(known), answer) for known, name, answer in found]
@@ -156,7 +153,8 @@ class Engine:
         def question(view: View) -> list[tuple[str, datetime, Answer]]:
             return [one for symbol in symbols for one in of_symbol(view, symbol)]
 
-        return self._ask(first, session_date(instants[-1]), question)
+        with self._turn:
+            return self._ask(first, session_date(instants[-1]), question)
 
     def nearest(self, symbols: Sequence[str], at: datetime, *, source: str | None) -> dict[str, Nearest]:
         instant = to_microseconds(at)

@@ -18,7 +18,7 @@ import numpy as np
 
 from archive.answers import Family, Kind
 from archive.chain_bytes import from_bytes
-from archive.chain_files import ChainFile, ChainKey, Turn
+from archive.chain_files import Aside, ChainFile, ChainKey
 from archive.layout import DayFile, Layout
 from archive.live_day import LiveDay, naming_damage
 from archive.quarantine import Quarantine
@@ -78,11 +78,11 @@ class ChainDay:
         for source, known in sorted(keys):
             self.instants.setdefault(source, []).append(known)
 
-    def read(self, wanted: Set[ChainKey], turn: Turn) -> Iterator[list[tuple[ChainKey, Chain]]]:
-        """Those of the chains, each once, a few at a time; see `archive.chain_files` for `turn`."""
+    def read(self, wanted: Set[ChainKey], aside: Aside = nullcontext) -> Iterator[list[tuple[ChainKey, Chain]]]:
+        """Those of the chains, each once, a few at a time; see `archive.chain_files` for `aside`."""
         left = set(wanted)
         if self._file is not None:
-            for chains in self._file.read(wanted, turn):
+            for chains in self._file.read(wanted, aside):
                 left.difference_update(key for key, _ in chains)
                 yield chains
         for live in self._lives:
@@ -91,9 +91,7 @@ class ChainDay:
                     content = live.chain(self._symbol, *key)
                 if content is not None:
                     left.discard(key)
-                    with turn:
-                        chain = from_bytes(content)
-                    yield [(key, chain)]
+                    yield [(key, from_bytes(content))]
 
 
 class View:

@@ -54,7 +54,7 @@ class Comparison:
         )
 
 
-def compare(rounds: int = 5) -> Comparison:
+def compare(rounds: int = 9) -> Comparison:
     """Time all sides alternately. Raises AssertionError where they would not store the same."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)

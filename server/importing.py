@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exposure.sessions import EASTERN
-from exposure.snapshot import Missing, Mode, Provenance
+from exposure.snapshot import Missing
 from server.progress import ProgressLine
-from sources.base import ChainSnapshot
-from sources.computed import measured
+from sources.computed import measured_each
 from sources.files.formats import ChainFormat, Listing, UnreadableFileError, valuation_time
 from sources.files.import_formats import IMPORT_FORMATS
 
@@ -39,7 +38,6 @@ _HEAD_BYTES = 4096
 _LARGEST_FILE_BYTES = 512 * 1024 * 1024
 _KEPT_FILE_BYTES = 256 * 1024 * 1024
 _CHAIN_SUFFIXES = (".json", ".csv")
-_PROVENANCE = Provenance(SOURCE, Mode.SNAPSHOT, synthetic=False)
 
 
 class ImportRefusedError(Exception):
@@ -227,8 +225,8 @@ def _measured(rows: QuoteRows, flat_rate: float) -> tuple[Chain, SymbolExposure]
     from exposure.chain import build_chain
 
     chain = build_chain(rows, flat_rate=flat_rate)
-    answer = measured(ChainSnapshot({rows.symbol: chain}, (), _PROVENANCE))
-    return answer.missing[0] if answer.missing else (chain, answer.exposures[rows.symbol])
+    (exposure,) = measured_each([chain])
+    return exposure if isinstance(exposure, Missing) else (chain, exposure)
 
 
 class _Rows:

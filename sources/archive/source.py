@@ -19,7 +19,7 @@ from exposure.sessions import EASTERN
 from exposure.snapshot import Missing, MissingReason, Mode, Notice, Provenance, Snapshot
 from sources.background import Progress
 from sources.base import ChainSnapshot, SourceStatus
-from sources.computed import measured
+from sources.computed import measured_each
 
 if TYPE_CHECKING:
     from archive.store import Archive
@@ -85,14 +85,14 @@ class ArchiveSource:
             return Snapshot({}, _unreadable(wanted, problem), _provenance(at, None, ()))
         exposures: dict[str, SymbolExposure] = {}
         missing: list[Missing] = []
+        from_chains = dict(zip(found.chains, measured_each(list(found.chains.values())), strict=True))
         for symbol in wanted:
-            if symbol in found.chains:
-                # A chain that nothing can be measured from is the last that was known; an older row must not cover it up.
-                one = measured(ChainSnapshot({symbol: found.chains[symbol]}, (), found.provenance))
-                exposures.update(one.exposures)
-                missing.extend(one.missing)
-            elif symbol in found.exposures:
-                exposures[symbol] = found.exposures[symbol]
+            # A chain that nothing can be measured from is the last that was known; an older row must not cover it up.
+            one = from_chains.get(symbol) or found.exposures.get(symbol)
+            if isinstance(one, Missing):
+                missing.append(one)
+            elif one is not None:
+                exposures[symbol] = one
         absent = self._absences([one for one in wanted if one not in found.chains and one not in found.exposures], at, found)
         stale = _behind(exposures, at)
         kept = {symbol: one for symbol, one in exposures.items() if symbol not in stale}

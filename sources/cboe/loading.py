@@ -12,10 +12,9 @@ import anyio.to_thread
 
 from exposure.chain import Chain, build_chain
 from exposure.dealer import SymbolExposure
-from exposure.snapshot import Missing, MissingReason, Mode, Provenance
-from sources.base import ChainSnapshot
+from exposure.snapshot import Missing, MissingReason
 from sources.cboe.stems import path_of
-from sources.computed import measured
+from sources.computed import measured_each
 from sources.files.cboe_json import CboeJson
 from sources.files.formats import UnreadableFileError
 from sources.http import FetchError, FetchProblem, Host, Http, Reply
@@ -26,7 +25,6 @@ _LONGEST_WAIT = 86_400.0
 """Seconds; a host that says more does not mean it."""
 _WITHOUT_REPLY = {FetchProblem.TIMED_OUT: MissingReason.TIMED_OUT, FetchProblem.LIMITED: MissingReason.RATE_LIMITED}
 _log = logging.getLogger(__name__)
-_PROVENANCE = Provenance(NAME, Mode.DELAYED, synthetic=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +79,8 @@ class Loader:
         if _letters(found.listing.symbol) != _letters(symbol):
             raise UnreadableFileError("it holds the options of another symbol")
         chain = build_chain(replace(found.rows, symbol=symbol), flat_rate=self._flat_rate)
-        answer = measured(ChainSnapshot({symbol: chain}, (), _PROVENANCE))
-        result = answer.exposures[symbol] if symbol in answer.exposures else answer.missing[0]
-        return Loaded(chain, result, self._now())
+        (exposure,) = measured_each([chain])
+        return Loaded(chain, exposure, self._now())
 
 
 def _letters(symbol: str) -> str:

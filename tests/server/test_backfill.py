@@ -226,6 +226,7 @@ async def test_a_vendor_that_cannot_be_reached_is_given_up_and_an_instant_that_f
     assert done.stopped == "It was given up after 3 failures in a row; run it again to go on."
 
 
+@pytest.mark.slow
 def test_the_commands_fill_look_at_and_tidy_an_archive(tmp_path: Path) -> None:
     folder = ("--archive-dir", str(tmp_path / "archive"))
     empty = run_command("backfill", *folder)

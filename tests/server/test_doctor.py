@@ -63,7 +63,7 @@ def limited(_: Request) -> Behaviour:
     [
         (lambda _: Status(401), "FlashAlpha refused the key", "Check the key"),
         (lambda _: Status(500), "status 500", "run doctor again"),
-        (lambda _: Hang(), "did not answer in time", "the network and the proxy"),
+        pytest.param(lambda _: Hang(), "did not answer in time", "the network and the proxy", marks=pytest.mark.slow),
         (lambda _: Serving(b"<html>Sign in</html>", headers={"content-type": "text/html"}), "not JSON", "the proxy"),
         (Upstream(limit=1), "0 of today's 1 are left", "Wait for the renewal at midnight UTC"),
         (limited, "0 of today's 5 are left", "Wait for the renewal at midnight UTC"),
@@ -87,7 +87,7 @@ def test_what_is_wrong_with_flashalpha_is_a_problem_with_advice(
     ("behaviour", "said"),
     [
         (Status(500), "status 500"),
-        (Hang(), "did not answer in time"),
+        pytest.param(Hang(), "did not answer in time", marks=pytest.mark.slow),
         (Serving(b"<html>Sign in</html>", headers={"content-type": "text/html"}), "not JSON"),
         (Status(404, body=b"{}"), "404 without saying why"),
     ],

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from exposure.sessions import EASTERN, last_session
 from tests.builders import a_call, a_put
 from tests.sources.cboe_upstream import UNKNOWN_TO_CBOE, a_file
@@ -82,6 +84,7 @@ def test_what_is_recorded_of_cboe_is_replayed_to_the_last_bit(tmp_path: Path) ->
     assert "no_data_at" in before.stderr
 
 
+@pytest.mark.slow
 def test_a_backfill_from_flashalpha_stays_within_its_budget_and_goes_on_where_it_ended(tmp_path: Path) -> None:
     folder = ("--archive-dir", str(tmp_path / "archive"))
     asked = ("backfill", "flashalpha", "--symbols", "SPY", "--from", FROM, "--to", TO, "--calls", "2", *folder)
