@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date
 from functools import cache
@@ -82,7 +82,7 @@ def last_chains(
 
 def each_last_chain(
     view: View, symbol: str, instants: Sequence[int], source: str | None, *, after: int, aside: Aside
-) -> Iterator[list[LastChain]]:
+) -> Generator[list[LastChain], None, None]:
     """Every chain that `last_chains` gives of one symbol at one of these instants, if it became known later than `after`.
 
     Each comes once, a few at a time.

@@ -83,9 +83,13 @@ class ChainFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file, footer = left_open(path)
-        with naming_file(path):
-            self.keys = _keys(path, self._file, footer)
-        """What the file holds, by source and then in order of time."""
+        try:
+            with naming_file(path):
+                self.keys = _keys(path, self._file, footer)
+                """What the file holds, by source and then in order of time."""
+        except BaseException:
+            self._file.close()
+            raise
 
     def __enter__(self) -> ChainFile:
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -143,10 +144,12 @@ class Engine:
 
         def of_symbol(view: View, symbol: str) -> list[tuple[str, datetime, Answer]]:
             found: list[tuple[int, str, Answer]] = []
-            for chains in asking.each_last_chain(view, symbol, moments, source, after=since, aside=self._turn.aside):
-                fresh = [one for one in chains if one.at - to_microseconds(one.chain.quote_time) <= limit]
-                answers = compute([one.chain for one in fresh])
-                found += [(one.known, one.source, answer) for one, answer in zip(fresh, answers, strict=True)]
+            parts = asking.each_last_chain(view, symbol, moments, source, after=since, aside=self._turn.aside)
+            with closing(parts):
+                for chains in parts:
+                    fresh = [one for one in chains if one.at - to_microseconds(one.chain.quote_time) <= limit]
+                    answers = compute([one.chain for one in fresh])
+                    found += [(one.known, one.source, answer) for one, answer in zip(fresh, answers, strict=True)]
             found.sort(key=lambda one: one[:2])
             return [(name, from_microseconds(known), answer) for known, name, answer in found]
 

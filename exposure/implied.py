@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from exposure.dealer import AtTheMoneyCurve
 from exposure.greeks import INVERSE_SQRT_2PI, Bools, Floats, bell, normal_cdf
@@ -69,7 +68,9 @@ def at_the_money_curves(stack: Stack) -> list[AtTheMoneyCurve]:
     """
     forward, strike, iv = stack.forward, stack.strike, stack.iv
     bounds = np.searchsorted(stack.run, np.arange(2 * len(forward) + 1))
-    at_forward = _first_at_or_above(stack, bounds, np.repeat(forward, 2))
+    # Strikes ascend within a run, so that the number below the forward is the place of the first at or above it.
+    below = np.concatenate(([0], np.cumsum(strike < forward[stack.run >> 1])))
+    at_forward = bounds[:-1] + below[bounds[1:]] - below[bounds[:-1]]
     call, put = at_forward[0::2], at_forward[1::2] - 1
     bracketed = np.flatnonzero((call < bounds[1::2]) & (put >= bounds[1::2]))
     call, put = call[bracketed], put[bracketed]
@@ -79,17 +80,3 @@ def at_the_money_curves(stack: Stack) -> list[AtTheMoneyCurve]:
         found[expiry] = between
     years, first = stack.years.tolist(), stack.first.tolist()
     return [AtTheMoneyCurve(tuple(years[start:stop]), tuple(found[start:stop])) for start, stop in pairwise(first)]
-
-
-def _first_at_or_above(stack: Stack, bounds: NDArray[np.intp], level: Floats) -> NDArray[np.intp]:
-    """For each run where its first strike at or above a level stands, or its end; run i begins at `bounds[i]`."""
-    strike, start, stop = stack.strike, bounds[:-1], bounds[1:]
-    # With an offset for each run the strikes ascend throughout, so that one search serves all runs.
-    beyond = 1.0 + 2.0 * max(float(strike.max(initial=0.0)), float(level.max(initial=0.0)))
-    found = np.searchsorted(stack.run * beyond + strike, np.arange(len(level)) * beyond + level)
-    # The offset costs the last digits, which decide where a strike is next to the level.
-    after = np.flatnonzero(found > start)
-    found[after] -= strike[found[after] - 1] >= level[after]
-    before = np.flatnonzero(found < stop)
-    found[before] += strike[found[before]] < level[before]
-    return found

@@ -13,7 +13,7 @@ from exposure.greeks import Bools, Floats
 
 Indices = NDArray[np.int64]
 
-CONTRACTS = 65_536
+CONTRACTS = 32_768
 """A good size for a stack: the work on expiries is shared by many chains, and the columns still fit into a processor's cache."""
 
 
@@ -46,7 +46,7 @@ class Stack:
         bounds = np.cumsum([0, *map(len, chains)]).tolist()
         # The largest block that was ever freed decides how much memory an allocator keeps for reuse (glibc: twice as much). With
         # one block for all columns, and none too small, that is enough for the temporary columns of a stack as well.
-        strike, iv, shares, run = np.empty((4, max(bounds[-1], CONTRACTS)))[:, : bounds[-1]]
+        strike, iv, shares, run = np.empty((4, max(bounds[-1], 2 * CONTRACTS)))[:, : bounds[-1]]
         runs = run.view(np.int64)
         for chain, start, begin, end in zip(chains, first.tolist(), bounds, bounds[1:], strict=False):
             strike[begin:end], iv[begin:end] = chain.strike, chain.iv

@@ -52,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
             # Commands say this of their own files; what is left is what they print, into a log for example.
             _write_nowhere()
-            _say("The output could not be written: no space is left on the device.")
+            with suppress(OSError):
+                _say(f"{problem.filename or 'The output'} could not be written: no space is left on the device.")
         else:
             logging.getLogger(__name__).exception(
                 "The command failed in an unexpected way; dealer-exposure-mcp doctor may know why"

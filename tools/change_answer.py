@@ -12,7 +12,7 @@ from exposure.flips import Side, flip_between, imbalance, next_side
 from exposure.snapshot import Notice
 from tools.answer import common_fields, coverage_sentence, time_notices, warning_list, without_detail
 from tools.basket_answer import chain_notices, overlap_notices, partial_notices, weak_sign_notices
-from tools.change_ends import End, same_quotes
+from tools.change_ends import End, nothing_newer
 from tools.change_model import (
     COLUMNS,
     ChangeAnswer,
@@ -241,7 +241,7 @@ def _notices(findings: ChangeFindings) -> list[Notice]:
     notices = [*partial_notices(findings.is_now), *_unsplit(findings), *findings.read]
     notices += [*before.snapshot.provenance.notices, *after.snapshot.provenance.notices]
     notices += [*time_notices(before.snapshot), *time_notices(after.snapshot)]
-    same = same_quotes(before.snapshot, after.snapshot)
+    same = nothing_newer(before.snapshot, after.snapshot)
     if same:
         sentence = f"Quotes are no newer at the later end for {counted(len(same), 'name')}: {some_of(same)}; no change is known."
         notices.append(Notice("same_quotes", sentence))

@@ -80,7 +80,7 @@ def aggregated(
 
 
 def refuse_incomparable(before: Snapshot, after: Snapshot) -> None:
-    """Raises ToolError where the ends are in other units, one is synthetic, or every quote is the same at both."""
+    """Raises ToolError where the ends are in other units, one is synthetic, or nothing is newer at the later one."""
     was, is_now = before.provenance, after.provenance
     if was.units != is_now.units and was.source == is_now.source:
         raise ToolError(
@@ -97,23 +97,30 @@ def refuse_incomparable(before: Snapshot, after: Snapshot) -> None:
             f"This would compare the source {is_now.source} with {was.source}, and only one of the two is real market data. "
             "Choose one source for now and for the past."
         )
-    both = same_quotes(before, after)
-    if both and len(both) == len(before.exposures) == len(after.exposures):
+    both = nothing_newer(before, after)
+    if both and after.as_of and len(both) == len(before.exposures) == len(after.exposures):
+        if before.as_of != after.as_of:
+            raise ToolError(
+                f"The quotes of the later end, of {eastern_clock(after.as_of)}, are older than those of the earlier one. "
+                "Give an earlier since, or at, so that both ends come from the same source."
+            )
         raise ToolError(
             f"Both ends have the same quotes, those of {eastern_clock(after.as_of)}: nothing newer is known at the later one. "
             "Give an earlier since."
-            if after.as_of
-            else "Both ends have the same quotes."
         )
 
 
-def same_quotes(before: Snapshot, after: Snapshot) -> list[str]:
-    """Names whose quotes and open interest are no newer at the later end; nothing can have changed in them."""
-    return [
-        symbol
-        for symbol, now in after.exposures.items()
-        if (was := before.exposures.get(symbol)) and was.quote_time >= now.quote_time and was.oi_date == now.oi_date
-    ]
+def nothing_newer(before: Snapshot, after: Snapshot) -> list[str]:
+    """Names whose quotes at the later end are older than at the earlier one, or the same with the same open interest.
+
+    Their change says nothing about the time between.
+    """
+    found = []
+    for symbol, now in after.exposures.items():
+        was = before.exposures.get(symbol)
+        if was and (was.quote_time > now.quote_time or (was.quote_time, was.oi_date) == (now.quote_time, now.oi_date)):
+            found.append(symbol)
+    return found
 
 
 def _completed(snapshot: Snapshot, others: Snapshot) -> Snapshot:

@@ -39,7 +39,7 @@ class Lane:
         self._refuse_while_paused()
         async with self._places:
             self._refuse_while_paused()  # others may have found the host broken in the meantime
-            if left := await self._tokens.take(self._patience()):
+            if left := await self._tokens.take(self._latest_turn()):
                 raise FetchError(FetchProblem.LIMITED, _limited(self._host, left))
             self._refuse_while_paused()
             outcome = await self._noted(_Attempts(self._host, self._client, self._tokens, self._circuit, path, query, headers))
@@ -53,7 +53,7 @@ class Lane:
         try:
             outcome = await attempts.outcome(retries=0 if probe else self._host.retries)
         finally:
-            if outcome is None:
+            if outcome is None or (isinstance(outcome, Failure) and outcome.problem is FetchProblem.LIMITED):
                 self._circuit.undecided(probe=probe)
             elif outcome.blames_host if isinstance(outcome, Failure) else outcome.status >= 500:
                 self._circuit.failed(probe=probe)
@@ -66,8 +66,8 @@ class Lane:
             sentence = f"{self._host.name} failed several times in a row and is left alone for {_more_seconds(left)}."
             raise FetchError(FetchProblem.PAUSED, sentence)
 
-    def _patience(self) -> float:
-        return min(self._host.total_seconds, anyio.current_effective_deadline() - anyio.current_time())
+    def _latest_turn(self) -> float:
+        return min(anyio.current_time() + self._host.total_seconds, anyio.current_effective_deadline())
 
 
 class _Attempts:
@@ -108,7 +108,7 @@ class _Attempts:
         return self._latest or Failure(FetchProblem.TIMED_OUT, sentence, again=False, blames_host=True)
 
     async def _attempt(self) -> Reply | Failure:
-        if self._count and (left := await self._tokens.take(self._deadline - anyio.current_time())):
+        if self._count and (left := await self._tokens.take(self._deadline)):
             self._latest = Failure(FetchProblem.LIMITED, _limited(self._host, left), again=False, blames_host=False)
             return self._latest
         self._count += 1

@@ -21,20 +21,25 @@ class TokenBucket:
         """Let nobody through for so long, those who wait already included."""
         self._paused_until = max(self._paused_until, anyio.current_time() + seconds)
 
-    async def take(self, patience: float = math.inf) -> float:
-        """Wait for one's turn: 0 when it has come, else the seconds of a pause that is longer than `patience`, at once.
+    async def take(self, until: float = math.inf) -> float:
+        """Wait for one's turn: 0 when it has come, else, at once, the seconds of a pause that ends after `until`.
 
         Who is cancelled while waiting leaves the turn to the next.
         """
+        if left := self._pause_beyond(until):
+            return left
         async with self._turn:
             while True:
+                if left := self._pause_beyond(until):
+                    return left
                 now = anyio.current_time()
-                paused = self._paused_until - now
-                if paused > max(patience, 0.0):
-                    return paused
                 opening = max(self._earliest_of_even_pace - self._slack, self._paused_until)
                 if opening <= now:
                     break
                 await anyio.sleep_until(opening)  # and look again: a pause may have begun meanwhile
             self._earliest_of_even_pace = max(self._earliest_of_even_pace, now) + self._apart
         return 0.0
+
+    def _pause_beyond(self, until: float) -> float:
+        now = anyio.current_time()
+        return self._paused_until - now if self._paused_until > max(until, now) else 0.0

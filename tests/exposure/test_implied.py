@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -148,6 +149,16 @@ def test_the_money_is_at_the_forward_not_at_spot() -> None:
     rate = math.log(1.02) * 365 / 30
     chain = a_chain(smile(30, 0.40, 0.20, strikes=(99.0, 104.0)), flat_rate=rate)
     assert at_the_money_of(chain).at() == pytest.approx(0.40 - 0.20 * (3.0 / 5.0), rel=1e-12)
+
+
+@pytest.mark.parametrize("forward", [1e13, 1e300, math.inf, NAN])
+@pytest.mark.parametrize("first", [True, False])
+def test_an_odd_chain_changes_no_other_chains_curve(forward: float, first: bool) -> None:
+    good = a_chain(smile(20, 0.40, 0.20, strikes=(99.0, 104.0)) + smile(60, 0.25))
+    odd = replace(good, curve=replace(good.curve, forward=np.full(2, forward)))
+    curves = at_the_money_curves(Stack.of((odd, good, good) if first else (good, good, odd)))
+    assert curves[1] == at_the_money_of(good)
+    assert curves[1].at(20) == pytest.approx(0.40 - 0.20 / 5.0, abs=0.02)
 
 
 def test_only_the_nearest_strike_on_each_side_speaks() -> None:

@@ -115,6 +115,25 @@ async def test_requests_keep_their_distance_after_a_burst() -> None:
     assert loopback.requests[-1].at - loopback.requests[0].at >= 0.25
 
 
+async def test_who_cannot_wait_for_the_end_of_a_pause_is_told_at_once_also_behind_one_who_can() -> None:
+    bucket, left = TokenBucket(0.0, 1), dict[str, float]()
+    bucket.pause(0.5)
+    began = anyio.current_time()
+
+    async def take(name: str, until: float) -> None:
+        left[name] = await bucket.take(began + until)
+        left[f"{name} after"] = anyio.current_time() - began
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(take, "patient", 5.0)
+        await anyio.sleep(0.01)
+        tasks.start_soon(take, "hurried", 0.1)
+    assert left["patient"] == 0.0
+    assert left["patient after"] >= 0.5
+    assert 0.0 < left["hurried"] <= 0.5
+    assert left["hurried after"] < 0.4
+
+
 async def test_turns_go_by_arrival_and_one_given_up_is_not_lost() -> None:
     bucket, order, times = TokenBucket(0.2, 2), list[str](), list[float]()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -227,6 +227,19 @@ async def test_the_same_quotes_at_both_ends_are_no_change() -> None:
     source = replace(two(), after=two().before)
     sentence = await refused(source, symbols="NVDA,AMD", since="2024-06-05T15:00")
     assert "Both ends have the same quotes, those of 2024-06-05 16:00 ET" in sentence
+
+
+async def test_a_change_is_not_explained_backwards() -> None:
+    """The later end has the older quotes: a delayed source now, an archive of a faster one before."""
+    source = two()
+    swapped = replace(source, before=source.after, after=source.before)
+    sentence = await refused(swapped, symbols="NVDA,AMD")
+    assert "The quotes of the later end, of 2024-06-05 16:00 ET, are older than those of the earlier one" in sentence
+    older = replace(source.before["AMD"], oi_date=date(2024, 1, 2))
+    before, after = {**source.after, "NVDA": source.before["NVDA"]}, {**source.after, "AMD": older}
+    answer = await change_of(replace(source, before=before, after=after), symbols="NVDA,AMD")
+    (warned,) = [one["message"] for one in answer.structured["warnings"] if one["code"] == "same_quotes"]
+    assert "AMD" in warned
 
 
 async def test_other_units_at_the_two_ends_are_refused() -> None:
