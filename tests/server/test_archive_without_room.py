@@ -35,7 +35,10 @@ from tests.server.test_record import STORED
 from tests.sources.chain_files import a_document, a_quote, write_json
 from tests.transport.stdio import clean_environment
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits, forbids and mounts the POSIX way")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="limits, forbids and mounts the POSIX way"),
+]
 
 NOW = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
 DAYS = timedelta(days=5)
@@ -234,7 +237,6 @@ def test_a_recording_on_a_full_disk_says_so_and_goes_on_once_there_is_room(tmp_p
     assert_recorded(after, ("SPX",), second)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("left", [0, CROWDED])
 def test_a_recording_that_can_store_nothing_at_all_leaves_nothing_half_made(tmp_path: Path, place: Place, left: int) -> None:
     with place.without_room(left):
@@ -299,7 +301,6 @@ def write_chains(folder: Path, *, large: str) -> list[datetime]:
     return [datetime.fromisoformat(f"{day}T12:00:00-04:00").astimezone(UTC) for day in IMPORTED]
 
 
-@pytest.mark.slow
 def test_an_import_on_a_full_disk_keeps_whole_days_and_is_continued_by_running_it_again(tmp_path: Path, place: Place) -> None:
     stamps = write_chains(tmp_path / "chains", large=IMPORTED[2])
     with place.without_room(SPARSE):
@@ -346,7 +347,6 @@ def filled(archive: Archive, chains: Sequence[Chain]) -> list[datetime]:
     return found
 
 
-@pytest.mark.slow
 def test_a_backfill_on_a_full_disk_keeps_whole_days_and_is_continued_by_running_it_again(tmp_path: Path, place: Place) -> None:
     chains = chains_only(tmp_path / "prepared")
     shutil.copytree(tmp_path / "prepared", place.seen)
@@ -367,7 +367,6 @@ def test_a_backfill_on_a_full_disk_keeps_whole_days_and_is_continued_by_running_
     assert filled(copied(place, tmp_path / "after"), looked_at) == instants
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("command", ["record", "import", "backfill"])
 def test_a_read_only_folder_is_refused_with_a_sentence_and_still_answers(tmp_path: Path, place: Place, command: str) -> None:
     """Not a byte changes while nothing may be written; once it may, the same command does what it was told."""

@@ -88,8 +88,8 @@ def test_what_is_wrong_with_flashalpha_is_a_problem_with_advice(
     [
         (Status(500), "status 500"),
         pytest.param(Hang(), "did not answer in time", marks=pytest.mark.slow),
-        (Serving(b"<html>Sign in</html>", headers={"content-type": "text/html"}), "not JSON"),
-        (Status(404, body=b"{}"), "404 without saying why"),
+        pytest.param(Serving(b"<html>Sign in</html>", headers={"content-type": "text/html"}), "not JSON", marks=pytest.mark.slow),
+        pytest.param(Status(404, body=b"{}"), "404 without saying why", marks=pytest.mark.slow),
     ],
     ids=["broken", "silent", "a page instead", "another address"],
 )

@@ -200,7 +200,8 @@ async def twins(tmp_path: Path) -> Twins:
     return made
 
 
-@pytest.mark.parametrize("exported", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("exported", [False, True])
 async def test_answers_are_those_of_an_archive_with_every_snapshot_but_for_when_it_became_known(
     twins: Twins, exported: bool
 ) -> None:
