@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from archive.answers import Appended, ArchiveError, Family, Kind, Recording
 from archive.chain_bytes import to_bytes
-from archive.chain_files import ChainFile, ChainKey
+from archive.chain_files import ChainKey, chain_file
 from archive.layout import Layout, session_date, to_microseconds
 from archive.live_day import LiveChain, LiveDay, LiveRow, is_damage
 from archive.parquet_file import DamagedFileError
@@ -128,7 +128,7 @@ class Appender:
         there: dict[str, set[ChainKey]] = {}
         for symbol in {chain.symbol for chain in chains} & set(files):
             try:
-                with ChainFile(files[symbol].path) as file:
+                with chain_file(files[symbol].path) as file:
                     there[symbol] = set(file.keys)
             except DamagedFileError as problem:
                 self._quarantine.put_aside(files[symbol].path, str(problem))

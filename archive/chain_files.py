@@ -6,9 +6,8 @@ The contracts keep the order of `exposure.chain.Chain`, so that sums over them c
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from archive.parquet_file import DamagedFileError, as_numpy, left_open, list_par
 from archive.rows import ASSET_CLASSES, COVERAGE_FIELDS, coverage_fields, date_from_number, date_to_number, rebuilt_coverage
 from exposure.chain import Chain
 from exposure.parity import ForwardCurve
+from exposure.stack import runs_within
 
 _CONTRACTS_A_GROUP = 65_536
 _EXPIRY = "<M8[s]"
@@ -63,7 +63,7 @@ def write_chains(path: Path, previous: Path | None, chains: Sequence[LiveChain])
     tables, keys = [], []
     if previous is not None:
         with opened(previous) as (file, footer):
-            keys += _keys(path, file, footer)
+            keys += _keys(previous, file, footer)
             tables.append(file.read().cast(chain_schema()))
     there = set(keys)
     new = [chain for chain in chains if (chain.source, chain.known) not in there]
@@ -77,25 +77,20 @@ def write_chains(path: Path, previous: Path | None, chains: Sequence[LiveChain])
     return True
 
 
+@contextmanager
+def chain_file(path: Path) -> Iterator[ChainFile]:
+    """An open chain file. This and its methods raise as `archive.parquet_file.opened` does."""
+    file, footer = left_open(path)
+    with file:
+        yield ChainFile(path, file, _keys(path, file, footer))
+
+
 class ChainFile:
-    """An open chain file; a context manager. Every method raises as `archive.parquet_file.opened` does."""
+    """What a chain file holds; `keys` are in its order, by source and then in order of time."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file, footer = left_open(path)
-        try:
-            with naming_file(path):
-                self.keys = _keys(path, self._file, footer)
-                """What the file holds, by source and then in order of time."""
-        except BaseException:
-            self._file.close()
-            raise
-
-    def __enter__(self) -> ChainFile:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None) -> None:
-        self._file.close()
+    def __init__(self, path: Path, file: Any, keys: Sequence[ChainKey]) -> None:
+        self._path, self._file = path, file
+        self.keys = keys
 
     def read(self, wanted: Container[ChainKey], aside: Aside = nullcontext) -> Iterator[list[tuple[ChainKey, Chain]]]:
         """Those of the chains, in the file's order, a row group at a time; `aside` is entered while nothing but pyarrow works."""
@@ -121,7 +116,8 @@ def verify_chains(path: Path) -> None:
 
 
 def _keys(path: Path, file: Any, footer: Mapping[str, Any]) -> list[ChainKey]:
-    keys = [(source, known) for source, known in footer["chains"]]
+    with naming_file(path):
+        keys = [(source, known) for source, known in footer["chains"]]
     if len(keys) != file.metadata.num_rows:
         raise DamagedFileError(path, "its footer names chains it does not hold")
     return keys
@@ -130,11 +126,7 @@ def _keys(path: Path, file: Any, footer: Mapping[str, Any]) -> list[ChainKey]:
 def _groups(table: Any) -> Iterator[Any]:
     """Runs of chains that hold about a row group's worth of contracts."""
     offsets, _ = list_parts(table["strike"])
-    start = 0
-    for row in range(1, len(table) + 1):
-        if row == len(table) or offsets[row + 1] - offsets[start] > _CONTRACTS_A_GROUP:
-            yield table.slice(start, row - start)
-            start = row
+    return (table.slice(first, last - first) for first, last in runs_within(offsets, _CONTRACTS_A_GROUP))
 
 
 def _row(stored: LiveChain) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
@@ -280,7 +279,7 @@ class Engine:
                 tuple(sorted(families)),
                 rows,
                 tuple(sessions),
-                _size(self._layout.root),
+                self._layout.size(),
                 self._quarantine.sentences(),
             )
 
@@ -395,14 +394,3 @@ def _as_microseconds(instants: Sequence[datetime] | NDArray[np.datetime64]) -> N
     if np.any(np.diff(moments) < 0):
         raise ValueError("The instants of a series have to ascend.")
     return moments
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += Path(parent, name).stat().st_size
-            except OSError:
-                continue
-    return total

@@ -146,6 +146,17 @@ class Layout:
         """The highest generation of each year of a symbol's projection."""
         return {int(one.period): one for one in self.every_series_file(symbol)}
 
+    def size(self) -> int:
+        """Bytes of all files."""
+        total = 0
+        for parent, _, names in os.walk(self.root):
+            for name in names:
+                try:
+                    total += Path(parent, name).stat().st_size
+                except OSError:
+                    continue
+        return total
+
     def highest_generation(self, day: date) -> int:
         """The highest generation any file of the day has or had, also in quarantine; 0 where there was none."""
         pattern = re.compile(re.escape(str(day)) + r"\.g(\d+)\.")

@@ -84,25 +84,20 @@ def opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     Raises DamagedFileError for broken content, there or while the block reads, ArchiveError where a newer version wrote the
     file, and OSError where it cannot be reached.
     """
-    with naming_file(path):
-        file = _open(path)
-        with file:
-            yield file, _footer(path, file)
+    file, footer = left_open(path)
+    with naming_file(path), file:
+        yield file, footer
 
 
 def left_open(path: Path) -> tuple[Any, dict[str, Any]]:
     """As `opened`, for a caller that closes the file and reads in `naming_file`."""
+    import pyarrow.parquet as pq
+
     with naming_file(path), ExitStack() as stack:
-        file = stack.enter_context(_open(path))
+        file = stack.enter_context(pq.ParquetFile(path, page_checksum_verification=True))
         footer = _footer(path, file)
         stack.pop_all()
     return file, footer
-
-
-def _open(path: Path) -> Any:
-    import pyarrow.parquet as pq
-
-    return pq.ParquetFile(path, page_checksum_verification=True)
 
 
 def _footer(path: Path, file: Any) -> dict[str, Any]:

@@ -125,8 +125,7 @@ class Archive:
         it became known, symbol by symbol and in order of that instant. Each file is decoded once, and few chains are in memory
         at a time: `compute` is given some and answers for each of them. It has no other effect than its result, since it may
         be called again where a damaged file had to be put aside. A file stays open for each day looked at: ask for some sessions
-        at a time. Threads that share an archive read side by side and compute
-        one at a time.
+        at a time. Threads that share an archive read side by side and compute one at a time.
         """
         return self._engine().map_chains(symbols, instants, compute, after=after, staleness=staleness, source=source)
 

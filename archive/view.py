@@ -18,7 +18,7 @@ import numpy as np
 
 from archive.answers import Family, Kind
 from archive.chain_bytes import from_bytes
-from archive.chain_files import Aside, ChainFile, ChainKey
+from archive.chain_files import Aside, ChainFile, ChainKey, chain_file
 from archive.layout import DayFile, Layout
 from archive.live_day import LiveDay, naming_damage
 from archive.quarantine import Quarantine
@@ -172,7 +172,7 @@ class View:
     def chain_day(self, day: date, symbol: str) -> Iterator[ChainDay]:
         """The chains of a symbol on a day."""
         path, lives = self._chain_files_of(day).get(symbol), [live.day for live in self._live.get(day, ())]
-        with ChainFile(path) if path is not None else nullcontext() as file:
+        with chain_file(path) if path is not None else nullcontext() as file:
             yield ChainDay(symbol, file, lives)
 
     def chain_symbols(self, day: date) -> set[str]:

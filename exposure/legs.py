@@ -7,7 +7,7 @@ of `exposure.greeks` and `exposure.dealer`; a test holds the two together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from exposure.chain import Chain
 from exposure.dealer import ComputedLegs, FourLegs, Legs, SymbolExposure
 from exposure.greeks import INVERSE_SQRT_2PI, Bools, Floats, bell, normal_cdf
 from exposure.implied import at_the_money_curves
-from exposure.stack import CONTRACTS, Stack
+from exposure.stack import CONTRACTS, Stack, runs_within
 
 # The temporary columns of so many contracts stay in a core's own cache.
 _BLOCK = 8192
@@ -31,19 +31,8 @@ def measure(chain: Chain) -> SymbolExposure:
 
 def measure_all(chains: Sequence[Chain]) -> list[SymbolExposure]:
     """`measure` of each chain, to the same bits, with most of the work done for all of them at once."""
-    return [exposure for some in _together(chains) for exposure in _measured(Stack.of(some))]
-
-
-def _together(chains: Sequence[Chain]) -> Iterator[Sequence[Chain]]:
-    """The chains in runs of about `CONTRACTS` contracts."""
-    first = contracts = 0
-    for position, chain in enumerate(chains):
-        if position > first and contracts + len(chain) > CONTRACTS:
-            yield chains[first:position]
-            first, contracts = position, 0
-        contracts += len(chain)
-    if chains:
-        yield chains[first:]
+    bounds = np.cumsum([0, *map(len, chains)])
+    return [exposure for first, last in runs_within(bounds, CONTRACTS) for exposure in _measured(Stack.of(chains[first:last]))]
 
 
 def _measured(stack: Stack) -> list[SymbolExposure]:
@@ -109,7 +98,7 @@ def _sums_of_runs(stack: Stack, held: NDArray[np.intp], run: NDArray[np.int64], 
     """Open-interest weighted sums of N(±d1), n(d1)/iv, n(d1) d2 and n(d1) d2/iv, without their constants; shape (4, groups)."""
     root_years, log_forward = np.sqrt(stack.years), np.log(stack.forward)
     sums = np.empty((4, len(starts)))
-    for first, last in _blocks(np.append(starts, len(held))):
+    for first, last in runs_within(np.append(starts, len(held)), _BLOCK):
         begin, end = starts[first], starts[last] if last < len(starts) else len(held)
         some, of_run = held[begin:end], run[begin:end]
         term, is_put, iv = of_run >> 1, (of_run & 1).astype(np.bool_), stack.iv[some]
@@ -130,16 +119,6 @@ def _sums_of_runs(stack: Stack, held: NDArray[np.intp], run: NDArray[np.int64], 
         for row, column in enumerate((tail, over_iv, bell_d1, d2)):
             np.add.reduceat(column, starts[first:last] - begin, out=sums[row, first:last])
     return sums
-
-
-def _blocks(bounds: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
-    """Ranges of whole groups that hold about `_BLOCK` contracts; group i is from `bounds[i]` to `bounds[i + 1]`."""
-    first = 0
-    while first < len(bounds) - 1:
-        within = int(np.searchsorted(bounds, bounds[first] + _BLOCK, "right")) - 1
-        last = max(first + 1, within)
-        yield first, last
-        first = last
 
 
 def _legs(stack: Stack, groups: GroupExposure, counted: Floats) -> list[FourLegs]:

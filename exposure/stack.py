@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exposure.chain import Chain
+from exposure.chain import Chain, Indices
 from exposure.greeks import Bools, Floats
-
-Indices = NDArray[np.int64]
 
 CONTRACTS = 32_768
 """A good size for a stack: the work on expiries is shared by many chains, and the columns still fit into a processor's cache."""
@@ -70,3 +68,13 @@ class Stack:
     def owner(self) -> Indices:
         """Which chain each expiry is of."""
         return np.repeat(np.arange(len(self.chains)), np.diff(self.first))
+
+
+def runs_within(bounds: NDArray[np.intp], most: int) -> Iterator[tuple[int, int]]:
+    """Ranges of parts, in order, that hold `most` together or are a single one; part i is from `bounds[i]` to `bounds[i + 1]`."""
+    first = 0
+    while first < len(bounds) - 1:
+        within = int(np.searchsorted(bounds, bounds[first] + most, "right")) - 1
+        last = max(first + 1, within)
+        yield first, last
+        first = last

@@ -71,11 +71,8 @@ class Dispersion:
                 self._absences.found(symbol)
             else:
                 missing.append(self._absences.missing(symbol))
-        plural = "" if tally.calls == 1 else "s"
         notices = [*([differs] if (differs := identity_notice(reply)) is not None else [])]
-        left = self._connection.quota.sentence(self._connection.clock())
-        sentence = f"The dispersion figures used {tally.calls:,} FlashAlpha call{plural}; {left}."
-        notices.append(Notice("upstream_calls", sentence))
+        notices.append(self._connection.calls_notice("The dispersion figures", tally))
         said = reply.horizon_days
         return PublishedDispersion(
             as_of=as_of,

@@ -193,10 +193,7 @@ class Live:
         notices.update(dict.fromkeys(_entitlement(exposures)))
         if gamma is not None:
             notices.update(dict.fromkeys(put_gamma_into(exposures, gamma)))
-        plural = "" if tally.calls == 1 else "s"
-        left = self._connection.quota.sentence(self._connection.clock())
-        sentence = f"The live figures used {tally.calls:,} FlashAlpha call{plural}; {left}."
-        notices[Notice("upstream_calls", sentence)] = None
+        notices[self._connection.calls_notice("The live figures", tally)] = None
         provenance = Provenance("flashalpha", Mode.LIVE, synthetic=False, notices=tuple(notices), units=UNITS)
         return Snapshot(exposures, tuple(missing), provenance)
 

@@ -9,6 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from archive.chain_bytes import to_bytes
+from archive.chain_files import chain_schema, write_chains
+from archive.live_day import LiveChain
+from archive.parquet_file import DamagedFileError, opened, write_parquet
 from archive.quarantine import Quarantine
 from archive.store import Archive
 from tests.archive.recordings import FIVE_DAYS, MINUTE, OPEN, a_recording, an_archive, store
@@ -207,3 +211,18 @@ def test_putting_aside_what_is_gone_already_is_nothing(tmp_path: Path) -> None:
     quarantine = Quarantine(Layout(tmp_path))
     quarantine.put_aside(tmp_path / "record" / "year=2024" / "2024-06-06.g1.parquet", "It is damaged.")
     assert quarantine.sentences() == ()
+
+
+def test_of_two_generations_of_chains_the_damaged_one_is_named(tmp_path: Path) -> None:
+    """Its content is whole, and its footer names a chain more than it holds; the file that was to follow it is not to blame."""
+    chain = a_chain(symbol="SPY", quote_time=OPEN)
+    first, second = (LiveChain("cboe", "SPY", known, to_bytes(chain)) for known in (1, 2))
+    previous, following = tmp_path / "symbol=SPY.g1.parquet", tmp_path / "symbol=SPY.g2.parquet"
+    write_chains(previous, None, [first])
+    with opened(previous) as (file, footer):
+        table, keys = file.read(), [*footer["chains"], ["cboe", 3]]
+    write_parquet(previous, [table], chain_schema(), {"chains": keys})
+    with pytest.raises(DamagedFileError, match="names chains it does not hold") as raised:
+        write_chains(following, previous, [second])
+    assert raised.value.path == previous
+    assert not following.exists()
